@@ -1,0 +1,134 @@
+"""Firmographics as numbers: what each declared attribute becomes in the model's row, the same function for one value and for a million."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from math import nan
+
+from features.contact import country_code, email_kind, email_matches_domain, phone_country, phone_kind
+from features.numbers import number
+from features.titles import FUNCTIONS, parse_title
+
+MISSING = "(missing)"
+OTHER = "(other)"
+Values = tuple[str | None, ...]
+_PERSONAL = ("email", "phone")
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One declared attribute. `inputs` are the columns it reads ("lead.industry"); `levels` the categories that have a column of their own,
+    all others share OTHER. A value never seen in training is OTHER, an absent one MISSING: both are information."""
+
+    name: str
+    kind: str  # number, category, title, email, phone
+    inputs: tuple[str, ...]
+    level: str
+    label: str
+    levels: tuple[str, ...] = field(default=())
+
+    def document(self) -> dict[str, object]:
+        return asdict(self)
+
+    @property
+    def columns(self) -> tuple[tuple[str, str, str], ...]:
+        """(name, unit, sentence template) of each column."""
+        return _COLUMNS[self.kind](self)
+
+    def encode(self, values: Values) -> tuple[float, ...]:
+        """Values of `inputs`, canonical text or None -> one number per column; nan where nothing can be told. Remembered, but for what a person
+        could be reached by: that would outlive an erasure."""
+        return _ENCODERS[self.kind](self, values) if self.kind in _PERSONAL else _remembered(self, values)
+
+
+@lru_cache(maxsize=65_536)
+def _remembered(attribute: Attribute, values: Values) -> tuple[float, ...]:
+    return _ENCODERS[attribute.kind](attribute, values)
+
+
+def _one_hot(value: str | None, levels: Sequence[str]) -> tuple[float, ...]:
+    chosen = MISSING if value is None else value if value in levels else OTHER
+    return tuple(1.0 if chosen == level else 0.0 for level in (*levels, OTHER, MISSING))
+
+
+def _one_hot_columns(attribute: Attribute, levels: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
+    said = [(level, f"{attribute.label} is {level}") for level in levels]
+    said += [(OTHER, f"{attribute.label} is unusual"), (MISSING, f"{attribute.label} is not known")]
+    return tuple((f"{attribute.name}={level}", "0/1", text) for level, text in said)
+
+
+def _number_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
+    return ((a.name, "number", f"{a.label} is {{value}}"),)
+
+
+def _category_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
+    return _one_hot_columns(a, a.levels)
+
+
+def _title_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
+    seniority = (f"{a.name}.seniority", "0-6", "Seniority of the role: {value} of 6")
+    named = [(f"{a.name}.function={f}", "0/1", f"Works in {f}") for f in FUNCTIONS]
+    return (seniority, *named, (f"{a.name}={MISSING}", "0/1", f"{a.label} is not known"))
+
+
+_EMAIL_KINDS = ("business", "free", "disposable", "invalid")
+_PHONE_KINDS = ("valid", "invalid")
+
+
+def _email_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
+    kinds = tuple((f"{a.name}={k}", "0/1", f"E-mail address is {k}") for k in _EMAIL_KINDS)
+    missing = (f"{a.name}={MISSING}", "0/1", "No e-mail address is known")
+    return (*kinds, missing, (f"{a.name}_matches_account", "0/1", "E-mail address belongs to the account's domain"))
+
+
+def _phone_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
+    kinds = tuple((f"{a.name}={k}", "0/1", f"Phone number is {k}") for k in _PHONE_KINDS)
+    missing = (f"{a.name}={MISSING}", "0/1", "No phone number is known")
+    return (*kinds, missing, (f"{a.name}_matches_country", "0/1", "Phone number is from the lead's country"))
+
+
+def _encode_number(_: Attribute, values: Values) -> tuple[float, ...]:
+    return (nan if values[0] is None else number(values[0]),)
+
+
+def _encode_category(a: Attribute, values: Values) -> tuple[float, ...]:
+    return _one_hot(values[0], a.levels)
+
+
+def _encode_title(_: Attribute, values: Values) -> tuple[float, ...]:
+    title = parse_title(values[0])
+    seniority = nan if title.seniority is None else float(title.seniority)
+    return (seniority, *(1.0 if title.function == f else 0.0 for f in FUNCTIONS), 1.0 if values[0] is None else 0.0)
+
+
+def _flag(answer: bool | None) -> float:
+    return nan if answer is None else float(answer)
+
+
+def _encode_email(_: Attribute, values: Values) -> tuple[float, ...]:
+    kind = email_kind(values[0])
+    kinds = tuple(1.0 if kind == k else 0.0 for k in (*_EMAIL_KINDS, "missing"))
+    return (*kinds, _flag(email_matches_domain(values[0], values[1])))
+
+
+def _encode_phone(_: Attribute, values: Values) -> tuple[float, ...]:
+    kind = phone_kind(values[0], values[1])
+    kinds = tuple(1.0 if kind == k else 0.0 for k in (*_PHONE_KINDS, "missing"))
+    home, found = country_code(values[1]), phone_country(values[0], values[1])
+    return (*kinds, nan if home is None or found is None else float(home == found))
+
+
+_COLUMNS: Mapping[str, Callable[[Attribute], tuple[tuple[str, str, str], ...]]] = {
+    "number": _number_columns,
+    "category": _category_columns,
+    "title": _title_columns,
+    "email": _email_columns,
+    "phone": _phone_columns,
+}
+_ENCODERS: Mapping[str, Callable[[Attribute, Values], tuple[float, ...]]] = {
+    "number": _encode_number,
+    "category": _encode_category,
+    "title": _encode_title,
+    "email": _encode_email,
+    "phone": _encode_phone,
+}

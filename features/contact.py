@@ -1,0 +1,165 @@
+"""What an e-mail address and a phone number tell about a lead, without keeping, logging or repeating either.
+
+Only domains are cached, never addresses: a person who asks to be forgotten is not remembered here.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final, Literal
+
+import phonenumbers
+from disposable_email_domains import blocklist
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+from data.contract import canonical
+from features.countries import country_names
+from features.fold import fold
+
+EmailKind = Literal["missing", "invalid", "disposable", "free", "business"]
+PhoneKind = Literal["missing", "invalid", "valid"]
+
+_FREE_DOMAINS: Final = """
+    gmail.com googlemail.com aol.com icloud.com me.com mac.com mail.com email.com zoho.com zohomail.com proton.me
+    protonmail.com pm.me tutanota.com tuta.io hushmail.com fastmail.com fastmail.fm inbox.com hey.com duck.com
+    ymail.com rocketmail.com telia.com comhem.se bredband.net tele2.se spray.se passagen.se glocalnet.net home.se
+    swipnet.se web.de t-online.de freenet.de arcor.de mail.de posteo.de online.de vodafone.de mailbox.org bluewin.ch
+    a1.net aon.at chello.at uol.com.br bol.com.br terra.com.br ig.com.br globo.com globomail.com r7.com oi.com.br
+    zipmail.com.br sapo.pt iol.pt clix.pt netcabo.pt online.no broadpark.no getmail.no start.no frisurf.no c2i.net
+    qq.com foxmail.com 163.com 126.com yeah.net vip.163.com vip.qq.com sina.com sina.cn sohu.com 139.com 189.cn wo.cn
+    21cn.com tom.com aliyun.com 88.com hinet.net pchome.com.tw orange.fr wanadoo.fr free.fr laposte.net sfr.fr neuf.fr
+    libero.it virgilio.it tiscali.it alice.it tin.it btinternet.com sky.com talktalk.net ntlworld.com virginmedia.com
+    blueyonder.co.uk comcast.net verizon.net att.net sbcglobal.net bellsouth.net cox.net charter.net earthlink.net
+    juno.com rogers.com shaw.ca sympatico.ca bigpond.com optusnet.com.au rediffmail.com ziggo.nl kpnmail.nl hetnet.nl
+    planet.nl telenet.be skynet.be wp.pl onet.pl o2.pl interia.pl seznam.cz mail.ru inbox.ru list.ru bk.ru rambler.ru
+    yandex.ru yandex.com ya.ru ukr.net naver.com daum.net hanmail.net elisanet.fi kolumbus.fi luukku.com
+"""
+FREE_DOMAINS: Final = frozenset(_FREE_DOMAINS.split())
+_BRANDS: Final = re.compile(r"(?:yahoo|hotmail|outlook|live|msn|gmx|windowslive)\.(?:com|net|org|(?:com?\.)?[a-z]{2})")
+_ORDINARY: Final = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,})", re.IGNORECASE | re.ASCII)
+_SITE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@]*@)?(?:www\.)?([^/:?#\s]+\.[^/:?#\s.]+)\.?(?:[:/?#].*)?", re.IGNORECASE)
+_EXTENSION: Final = re.compile(r"(?:ext|x|#|;).*", re.IGNORECASE)
+_LONGEST_EMAIL, _LONGEST_SITE, _LONGEST_COUNTRY = 320, 512, 60
+_RUNS: Final = ("01234567890123456789", "98765432109876543210")
+
+
+def email_kind(email: str | None) -> EmailKind:
+    """What kind of address it is; checked by syntax and by lists, never by asking the network.
+
+    "disposable" and "free" count subdomains of listed disposable domains, and the usual free providers of each country.
+    """
+    if _given(email) is None:
+        return "missing"
+    domain = email_domain(email)
+    return "invalid" if domain is None else _domain_kind(domain)
+
+
+def email_domain(email: str | None) -> str | None:
+    """The domain in lower-case ASCII ("xn--..." for other alphabets), None where there is no valid address."""
+    text = _given(email)
+    if text is None or len(text) > _LONGEST_EMAIL:
+        return None
+    ordinary = _ORDINARY.fullmatch(text) if len(text) <= 64 else None
+    if ordinary and "--" not in ordinary[1]:
+        domain = ordinary[1].lower()
+        return None if domain.rpartition(".")[2] in SPECIAL_USE_DOMAIN_NAMES else domain
+    return _checked_domain(text)
+
+
+def email_matches_domain(email: str | None, account_domain: str | None) -> bool | None:
+    """Whether the address is at the account's domain or a subdomain of it (or the other way round); None where either is not known.
+
+    `account_domain` may be a whole web address. An address at a free provider does not match a company's domain: False.
+    """
+    mail, site = email_domain(email), _site_domain(account_domain[:_LONGEST_SITE] if account_domain else None)
+    if mail is None or site is None:
+        return None
+    return f".{mail}".endswith(f".{site}") or f".{site}".endswith(f".{mail}")
+
+
+def phone_kind(phone: str | None, country: str | None) -> PhoneKind:
+    """Whether the number can exist in `country` (or in the country of its own "+46" or "0046").
+
+    One digit repeated ("0000000000") or counted through ("1234567890") is invalid. Without any country a number of 7 to 15 digits passes.
+    """
+    text = _given(phone)
+    if text is None:
+        return "missing"
+    home = country_code(country)
+    if home is None and not _international(text):
+        return "valid" if 7 <= len(_digits(text)) <= 15 and not _made_up(_digits(text)) else "invalid"
+    return "invalid" if _region(text, home) is None else "valid"
+
+
+def phone_country(phone: str | None, country: str | None) -> str | None:
+    """ISO 3166 alpha-2 code of the number's country; None where the number is missing, invalid or says no country ("+800")."""
+    text = _given(phone)
+    region = _region(text, country_code(country)) if text else None
+    return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region
+
+
+def country_code(text: str | None) -> str | None:
+    """ISO 3166 alpha-2 code of a code or a name ("se", "Sverige", "USA", "中国"); None where it is not known."""
+    name = _given(text)
+    return _named_country(name) if name and len(name) <= _LONGEST_COUNTRY else None
+
+
+@lru_cache(maxsize=4096)
+def _named_country(name: str) -> str | None:
+    named = country_names().get(fold(name))
+    return named or (name.upper() if name.upper() in phonenumbers.SUPPORTED_REGIONS else None)
+
+
+def _given(text: str | None) -> str | None:
+    return canonical(text) if text else None
+
+
+def _checked_domain(email: str) -> str | None:
+    try:
+        return validate_email(email, check_deliverability=False).ascii_domain.lower()
+    except EmailNotValidError:
+        return None
+
+
+@lru_cache(maxsize=65_536)
+def _domain_kind(domain: str) -> EmailKind:
+    labels = domain.split(".")
+    if any(".".join(labels[i:]) in blocklist for i in range(len(labels) - 1)):
+        return "disposable"
+    return "free" if domain in FREE_DOMAINS or _BRANDS.fullmatch(domain) else "business"
+
+
+@lru_cache(maxsize=65_536)
+def _site_domain(site: str | None) -> str | None:
+    text = _given(site)
+    found = _SITE.fullmatch(text) if text else None
+    return _checked_domain(f"postmaster@{found[1]}") if found else None
+
+
+def _international(phone: str) -> str | None:
+    """The number with its plus sign, where it says its country: "+46 ..." or "0046 ..."."""
+    digits = phone.strip(" (").removeprefix("tel:").strip()
+    if digits.startswith(("+", "＋")):
+        return digits
+    return f"+{digits[2:]}" if digits.startswith("00") else None
+
+
+@lru_cache(maxsize=1)
+def _region(phone: str, home: str | None) -> str | None:
+    """Region of a number that can exist, None for any other. One lead's two questions come in a row: a cache of one serves both."""
+    try:
+        parsed = phonenumbers.parse(_international(phone) or phone, home)
+    except phonenumbers.NumberParseException:
+        return None
+    if _made_up(_digits(phone)) or _made_up(str(parsed.national_number)):
+        return None
+    region = phonenumbers.region_code_for_number(parsed)
+    return region if region and phonenumbers.is_valid_number_for_region(parsed, region) else None
+
+
+def _digits(phone: str) -> str:
+    return "".join(c for c in _EXTENSION.sub("", phone) if c.isdigit())
+
+
+def _made_up(digits: str) -> bool:
+    """One digit over and over, or counting up or down: what people type to get past a form."""
+    return len(set(digits)) < 2 or any(digits in run for run in _RUNS)

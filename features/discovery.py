@@ -1,0 +1,172 @@
+"""Finds event types and attributes in the data and declares them: what has a column, what kind it is, and what is left out and why."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from data.dataset import Dataset
+
+from data.contract import DataError, parse_instant
+from data.funnel import Funnel
+from features.attributes import Attribute
+from features.declarations import EventType
+from features.numbers import number
+from features.schema import OTHER_TYPE, Schema
+
+MAX_TYPES = 40
+MIN_EVENTS = 20
+MAX_LEVELS = 24
+MIN_LEVEL_COUNT = 20
+MIN_LEVEL_SHARE = 0.005
+
+_RESERVED = {
+    "lead": {"lead_id", "created_at", "recorded_at", "account_id", "owner"},
+    "account": {"account_id", "domain"},
+}
+_PERSONAL = (
+    "name",
+    "first_name",
+    "last_name",
+    "full_name",
+    "surname",
+    "mobile",
+    "address",
+    "street",
+    "linkedin",
+    "contact_name",
+)
+_TITLES = ("job_title", "title", "position", "role", "job")
+_LEVELS = {
+    "job_title": "stakeholder",
+    "email": "stakeholder",
+    "phone": "stakeholder",
+    "country": "organization",
+    "source": "interest",
+}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that is not used, and why, in words for people."""
+
+    column: str
+    why: str
+
+
+def discover(dataset: Dataset, funnel: Funnel, without: Collection[str] = ()) -> tuple[Schema, tuple[LeftOut, ...]]:
+    """The schema of a dataset. `without` names further columns to leave out ("lead.tags")."""
+    types, renamed = _types(dataset.events, funnel)
+    found = [
+        *_attributes("lead", dataset.leads, funnel, without),
+        *_attributes("account", dataset.accounts, funnel, without),
+    ]
+    attributes = tuple(a for a in found if isinstance(a, Attribute))
+    left_out = tuple(a for a in found if isinstance(a, LeftOut))
+    return Schema(funnel.stages, funnel.exits, types, attributes, renamed), left_out
+
+
+def _types(events: pa.Table, funnel: Funnel) -> tuple[tuple[EventType, ...], dict[str, str | None]]:
+    rows = events.group_by("type").aggregate([("type", "count"), ("value", "count")])
+    count: Counter[str] = Counter()
+    valued: Counter[str] = Counter()
+    renamed: dict[str, str | None] = {}
+    for name, n, v in zip(*(rows[c].to_pylist() for c in ("type", "type_count", "value_count")), strict=True):
+        if name is None:
+            continue
+        declared = funnel.event_type(name)
+        counted = None if declared.exclude else declared.as_ or name
+        if counted != name:
+            renamed[name] = counted
+        if counted is not None:
+            count[counted] += n
+            valued[counted] += v
+    ranked = sorted(count, key=lambda name: (-count[name], name))
+    used = [name for name in ranked[:MAX_TYPES] if count[name] >= MIN_EVENTS]
+    types = [_type(name, funnel, valued[name] >= max(MIN_EVENTS, count[name] // 100)) for name in sorted(used)]
+    if len(used) < len(ranked):
+        types.append(EventType(OTHER_TYPE, "Other activity", "interest", None, False))
+    return tuple(types), renamed
+
+
+def _type(name: str, funnel: Funnel, has_value: bool) -> EventType:
+    declared = funnel.event_type(name)
+    return EventType(name, declared.label or _words(name), declared.level, declared.direction, has_value)
+
+
+def _words(name: str) -> str:
+    words = name.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _attributes(table: str, rows: pa.Table, funnel: Funnel, without: Collection[str]) -> Iterator[Attribute | LeftOut]:
+    for field in sorted(rows.column_names):
+        column = f"{table}.{field}"
+        if field in _RESERVED[table]:
+            continue
+        if column in without or {field, column} & set(funnel.exclude):
+            yield LeftOut(column, "left out by funnel.toml" if column not in without else "left out by the leak report")
+        elif field in _PERSONAL:
+            yield LeftOut(column, "personal data never reach a model")
+        elif rows.num_rows and rows[field].null_count < rows.num_rows:
+            yield _declared(table, field, rows[field])
+
+
+def _declared(table: str, field: str, values: pa.ChunkedArray) -> Attribute | LeftOut:
+    column = f"{table}.{field}"
+    name = field if table == "lead" else f"account_{field}"
+    label = _words(name)
+    level = "organization" if table == "account" else _LEVELS.get(field, "opportunity")
+    if column == "lead.email":
+        return Attribute("email", "email", ("lead.email", "account.domain"), level, label)
+    if column == "lead.phone":
+        return Attribute("phone", "phone", ("lead.phone", "lead.country"), level, label)
+    if field in _TITLES and not _all_numbers(values):
+        return Attribute(name, "title", (column,), "stakeholder", label)
+    if _all_numbers(values):
+        why = _identifier(values)
+        return LeftOut(column, why) if why else Attribute(name, "number", (column,), level, label)
+    levels = _levels(values)
+    if not levels:
+        why = "dates without a history" if _all(values, _is_date) else "nearly every value is different: an identifier or free text"
+        return LeftOut(column, why)
+    return Attribute(name, "category", (column,), level, label, levels)
+
+
+def _all(values: pa.ChunkedArray, test: Callable[[str], bool]) -> bool:
+    """At least nine tenths of up to 2,000 distinct values pass."""
+    distinct = pc.unique(values).drop_null().to_pylist()
+    sample = sorted(distinct)[:: max(1, len(distinct) // 2000)]
+    return sum(test(v) for v in sample) >= 0.9 * len(sample)
+
+
+def _all_numbers(values: pa.ChunkedArray) -> bool:
+    return _all(values, lambda v: isfinite(number(v)))
+
+
+def _is_date(value: str) -> bool:
+    try:
+        parse_instant(value)
+    except DataError:
+        return False
+    return True
+
+
+def _identifier(values: pa.ChunkedArray) -> str | None:
+    """A whole number that differs in every row and leaves few gaps is a serial number, not a quantity."""
+    there = np.array([number(v) for v in values.drop_null().to_pylist()])
+    whole = bool(np.all(there == np.rint(there)))
+    if there.size < 50 or not whole or np.unique(there).size < there.size:
+        return None
+    dense = there.max() - there.min() + 1 <= 5 * there.size
+    return "a number that differs in every row: a serial number" if dense else None
+
+
+def _levels(values: pa.ChunkedArray) -> tuple[str, ...]:
+    counted: Mapping[str, int] = {c["values"]: c["counts"] for c in pc.value_counts(values.drop_null()).to_pylist()}
+    enough = max(MIN_LEVEL_COUNT, MIN_LEVEL_SHARE * len(values))
+    ranked = sorted((v for v in counted if counted[v] >= enough), key=lambda v: (-counted[v], v))
+    return tuple(sorted(ranked[:MAX_LEVELS]))

@@ -1,0 +1,84 @@
+"""From histories and attributes to the model's row, for one lead and for many: the same sweep, the same encoders."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import timeline as timelines
+from features.attributes import Attribute, Values
+from features.schema import Schema
+from features.timeline import Ints, Timeline
+
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Dated:
+    """The history of one attribute column: `start` (n + 1,) delimits the leads in `time` (sorted within each) and `values`."""
+
+    start: Ints
+    time: Ints
+    values: Sequence[str | None]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Attribute columns of n leads: `codes[column]` (n,) indexes `values[column]`. A column with a history of changes is in `dated` as well:
+    there a lead's value is its latest change at or before as_of, and unknown before the first."""
+
+    codes: Mapping[str, Ints]
+    values: Mapping[str, Sequence[str | None]]
+    dated: Mapping[str, Dated] = field(default_factory=dict)
+
+    def at(self, column: str, lead: Ints, as_of: Ints) -> tuple[Ints, Sequence[str | None]]:
+        """(codes (m,), values) of one column for a spine."""
+        if column not in self.codes:
+            return np.zeros(lead.size, np.int64), (None,)
+        codes, values = self.codes[column][lead], self.values[column]
+        history = self.dated.get(column)
+        if history is None:
+            return codes, values
+        row = timelines.latest(history.start, history.time, lead, as_of)
+        changed = history.start[lead + 1] > history.start[lead]
+        offset = len(values)
+        codes = np.where(changed, np.where(row >= 0, row + offset + 1, offset), codes)
+        return codes, (*values, None, *history.values)
+
+
+def compute(schema: Schema, timeline: Timeline, known: Known, lead: Ints, as_of: Ints) -> Rows:
+    """The model's rows for a spine: (m,) lead index, (m,) micros -> float32 (m, columns), in the spine's order; nan where nothing is known."""
+    out = np.empty((lead.size, len(schema.columns)), np.float32)
+    order = timelines.in_order(lead, as_of)
+    if order is None:
+        timelines.run(schema.program, timeline, lead, as_of, out)
+    else:
+        swept = np.empty((lead.size, len(schema.features)), np.float32)
+        timelines.run(schema.program, timeline, lead[order], as_of[order], swept)
+        out[order, : len(schema.features)] = swept
+    column = len(schema.features)
+    for attribute in schema.attributes:
+        width = len(attribute.columns)
+        out[:, column : column + width] = _encoded(attribute, known, lead, as_of)
+        column += width
+    return out
+
+
+def _encoded(attribute: Attribute, known: Known, lead: Ints, as_of: Ints) -> NDArray[np.float64]:
+    """(m, width): each distinct combination of the attribute's inputs is encoded once."""
+    read = [known.at(column, lead, as_of) for column in attribute.inputs]
+    key = np.zeros(lead.size, np.int64)
+    for codes, values in read:
+        key = key * len(values) + codes
+    distinct, inverse = (key, np.zeros(1, np.int64)) if key.size == 1 else np.unique(key, return_inverse=True)
+    table = [attribute.encode(_split(int(k), [values for _, values in read])) for k in distinct]
+    return np.array(table, np.float64).reshape(len(table), -1)[inverse]
+
+
+def _split(key: int, columns: Sequence[Sequence[str | None]]) -> Values:
+    found: list[str | None] = []
+    for values in reversed(columns):
+        key, code = divmod(key, len(values))
+        found.append(values[code])
+    return tuple(reversed(found))

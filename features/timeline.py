@@ -1,0 +1,111 @@
+"""What was known when: the histories of many leads as columnar arrays sorted by (lead, time), and the only door to the future."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import sweep
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Events and stage entries of n leads. Instants are int64 microseconds UTC; rows are sorted by (lead, time).
+
+    An event's time is when it counted: `recorded_at` where given (never before it occurred), else `occurred_at`. A stage code below `stages` is a
+    stage of the funnel in order, any other an exit. The first stage row of a lead is its creation.
+    """
+
+    created: Ints  # (n,)
+    event_start: Ints  # (n + 1,)
+    event_time: Ints  # (events,)
+    event_type: Codes  # (events,), index into the schema's event types
+    event_value: Ints  # (events,), millionths; sweep.NO_VALUE for none
+    stage_start: Ints  # (n + 1,)
+    stage_time: Ints  # (stage rows,)
+    stage_code: Codes  # (stage rows,)
+    stages: int
+
+    @property
+    def leads(self) -> int:
+        return int(self.created.size)
+
+    def standing(self, lead: Ints, as_of: Ints) -> tuple[Codes, Ints]:
+        """Stage code and its entry for each (lead, as_of); code -1 before creation."""
+        row = sweep.standing(self.stage_start, self.stage_time, self.stage_code, lead, as_of)
+        found = row >= 0
+        code = np.where(found, self.stage_code[np.maximum(row, 0)], -1).astype(np.int16)
+        return code, np.where(found, self.stage_time[np.maximum(row, 0)], self.created[lead])
+
+
+def build(
+    created: Ints,
+    events: tuple[Ints, Codes, Ints, Ints],
+    stage_rows: tuple[Ints, Codes, Ints],
+    stages: int,
+) -> Timeline:
+    """Rows in any order -> Timeline. `events` is (lead, type, time, value), `stage_rows` is (lead, code, time); rows with a negative lead or
+    code are left out. Each lead gets its creation as a first row in stage 0; a stage entered before the creation counts from the creation;
+    a repeated row of the stage a lead already stands in is dropped."""
+    lead, code, time = stage_rows
+    known = lead >= 0
+    time = np.where(known, np.maximum(time, created[np.where(known, lead, 0)] if created.size else time), time)
+    every = np.arange(created.size, dtype=np.int64)
+    lead = np.concatenate([every, lead])
+    code = np.concatenate([np.zeros(created.size, np.int16), code.astype(np.int16)])
+    time = np.concatenate([created, time])
+    start, time, code, _ = sweep.sort_by_lead(created.size, lead, time, code, np.zeros(lead.size, np.int64))
+    start, time, code = _without_repeats(start, time, code)
+    event_start, event_time, event_type, event_value = sweep.sort_by_lead(created.size, events[0], events[2], events[1].astype(np.int16), events[3])
+    return Timeline(created, event_start, event_time, event_type, event_value, start, time, code, stages)
+
+
+def _without_repeats(start: Ints, time: Ints, code: Codes) -> tuple[Ints, Ints, Codes]:
+    keep = np.ones(code.size, bool)
+    keep[1:] = code[1:] != code[:-1]
+    keep[start[:-1]] = True
+    kept = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
+    return kept[start], time[keep], code[keep]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Declared features compiled for the sweep: one entry per feature, indices into `slots` and `windows`."""
+
+    member: Codes  # (types, k): the slots an event of this type counts in, -1 for none
+    slots: int
+    windows: Ints  # (w,) microseconds
+    op: Codes
+    slot: Codes
+    window: Codes
+    other: Codes
+
+
+def run(program: Program, timeline: Timeline, lead: Ints, as_of: Ints, out: NDArray[np.float32]) -> None:
+    """Writes the program's features for a spine (m,) sorted by (lead, as_of) into out[:, :features], float32."""
+    sweep.sweep(
+        timeline.created, timeline.event_start, timeline.event_time, timeline.event_type, timeline.event_value,
+        timeline.stage_start, timeline.stage_time, timeline.stage_code, timeline.stages,
+        program.slots, program.member, program.windows, program.op, program.slot, program.window, program.other,
+        lead, as_of, out,
+    )  # fmt: skip
+
+
+def latest(start: Ints, time: Ints, lead: Ints, as_of: Ints) -> Ints:
+    """Index of each lead's last change at or before as_of, -1 if none. `start` (leads + 1,) delimits the leads in `time`, sorted within."""
+    return np.asarray(sweep.standing(start, time, np.zeros(time.size, np.int16), lead, as_of))
+
+
+def in_order(lead: Ints, as_of: Ints) -> Ints | None:
+    """The permutation that sorts a spine by (lead, as_of), or None if it is sorted already."""
+    if lead.size < 2 or bool(np.all((lead[1:] > lead[:-1]) | ((lead[1:] == lead[:-1]) & (as_of[1:] >= as_of[:-1])))):
+        return None
+    return np.lexsort((as_of, lead))
+
+
+def instants(values: Sequence[int]) -> Ints:
+    return np.asarray(values, dtype=np.int64)

@@ -1,0 +1,131 @@
+"""What can stand behind a probability: a constant, a linear model, trees. Each is a document, gives log-odds and explains them exactly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry import trees as lightgbm_trees
+from registry.trees import Trees
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.float32]
+
+
+class Model(Protocol):
+    """A function of a row of the schema. `raw_score`: (n, p) float32 -> (n,). `contributions`: (n, p) -> (n, p + 1), the last column the
+    base; each row sums to the raw score."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def raw_score(self, X: Rows) -> Floats: ...
+
+    def contributions(self, X: Rows) -> Floats: ...
+
+    def document(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same answer for every row: the base rate's log-odds, or a spread that doesn't depend on the lead."""
+
+    value: float
+    kind: str = "base_rate"
+
+    def raw_score(self, X: Rows) -> Floats:
+        return np.full(len(X), self.value)
+
+    def contributions(self, X: Rows) -> Floats:
+        out = np.zeros((len(X), X.shape[1] + 1))
+        out[:, -1] = self.value
+        return out
+
+    def document(self) -> dict[str, Any]:
+        return {"kind": self.kind, "value": self.value}
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Log-odds linear in standardised columns. A value is clipped to [low, high] (the range trained on: a lead older than any trained on counts
+    as the oldest), passed through log1p where `logged`, centred and scaled; a missing one adds `missing` instead. All arrays are (p,)."""
+
+    intercept: float
+    coefficient: Floats
+    missing: Floats
+    low: Floats
+    high: Floats
+    logged: NDArray[np.bool_]
+    center: Floats
+    scale: Floats
+    kind: str = "logistic"
+
+    def standardised(self, X: Rows) -> Floats:
+        """(n, p) -> (n, p) float64; nan stays nan."""
+        clipped = np.clip(X.astype(np.float64), self.low, self.high)
+        clipped[:, self.logged] = np.log1p(clipped[:, self.logged])
+        return np.asarray((clipped - self.center) / self.scale)
+
+    def raw_score(self, X: Rows) -> Floats:
+        return np.asarray(self.contributions(X).sum(axis=1))
+
+    def contributions(self, X: Rows) -> Floats:
+        z = self.standardised(X)
+        effects = np.where(np.isnan(z), self.missing, z * self.coefficient)
+        return np.column_stack([effects, np.full(len(X), self.intercept)])
+
+    def document(self) -> dict[str, Any]:
+        arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
+        return {"kind": self.kind, "intercept": self.intercept} | arrays
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        arrays = {name: np.array(document[name], bool if name == "logged" else np.float64) for name in _ARRAYS}
+        return cls(float(document["intercept"]), **arrays)
+
+
+_ARRAYS = ("coefficient", "missing", "low", "high", "logged", "center", "scale")
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Gradient-boosted trees in LightGBM's own text, over `columns` (indices into the schema's row: those the trees were offered)."""
+
+    text: str
+    columns: NDArray[np.int64]
+    trees: Trees
+    width: int
+    kind: str = "lightgbm"
+
+    @classmethod
+    def from_text(cls, text: str, columns: Sequence[int], width: int) -> Self:
+        return cls(text, np.asarray(columns, np.int64), lightgbm_trees.parse_trees(text), width)
+
+    def raw_score(self, X: Rows) -> Floats:
+        return lightgbm_trees.raw_score(self.trees, np.ascontiguousarray(X[:, self.columns]))
+
+    def contributions(self, X: Rows) -> Floats:
+        found = lightgbm_trees.contributions(self.trees, np.ascontiguousarray(X[:, self.columns]))
+        out = np.zeros((len(X), self.width + 1))
+        out[:, self.columns] = found[:, :-1]
+        out[:, -1] = found[:, -1]
+        return out
+
+    def document(self) -> dict[str, Any]:
+        return {"kind": self.kind, "columns": self.columns.tolist(), "width": self.width}
+
+
+def model_from_document(document: Mapping[str, Any], text: str | None) -> Model:
+    """Inverse of `Model.document`; `text` holds the trees of a boosted model."""
+    kind = document["kind"]
+    if kind == "lightgbm" and text is not None:
+        return Boosted.from_text(text, document["columns"], int(document["width"]))
+    if kind == "logistic":
+        return Linear.from_document(document)
+    if kind == "base_rate":
+        return Constant(float(document["value"]))
+    raise ValueError(
+        f"a model must be base_rate, logistic or lightgbm with its trees; got {kind!r}. The bundle is damaged or newer than this program."
+    )

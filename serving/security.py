@@ -1,0 +1,140 @@
+"""Who may call: keys with scopes, or, while no key exists, nothing but this machine itself."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import ip_address
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from data.home import clock
+from data.store import ApiKey, Store
+from serving.errors import Forbidden, MalformedBody, StoreDown, Unauthorized
+
+FRESH_SECONDS = 3.0
+"""How long an answer of the store about a key is trusted: so long may a revoked key live on."""
+
+PATIENCE_SECONDS = 1.0
+USE_NOTED_EVERY = 60_000_000
+"""Micros. A key's last use is written at most this often."""
+
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip", "via")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    key: ApiKey | None
+    asked: float
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a service that listens on `host` is reached from its own machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Gate:
+    """Admits a call or raises the refusal. What the store said is remembered for `FRESH_SECONDS`, and for as long as the store is down."""
+
+    def __init__(self, store: Store, host: str) -> None:
+        self._store = store
+        self._loopback = is_loopback(host)
+        self._held: dict[bytes, _Held] = {}
+        self._keyless: tuple[bool, float] | None = None
+
+    async def admit(self, method: str, headers: Mapping[str, str], scope: str) -> None:
+        """`headers` by lower-case name. Raises Unauthorized, Forbidden, MalformedBody (a body that is not declared as JSON) or StoreDown."""
+        given = headers.get("authorization")
+        if given is not None:
+            _check_scope(await self._key(given), scope)
+        elif self._loopback and await self._no_key_exists():
+            _check_local(headers)
+        else:
+            raise Unauthorized("this call needs a key: send `Authorization: Bearer KEY`. `leadscore keys create` makes one.")
+        if method not in SAFE_METHODS:
+            _check_json(headers)
+
+    async def _key(self, given: str) -> ApiKey:
+        scheme, _, secret = given.partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            raise Unauthorized("the Authorization header must read `Bearer KEY`.")
+        digest = sha256(secret.encode("utf-8", "surrogateescape")).digest()
+        held = self._held.get(digest)
+        if held is None or time.monotonic() - held.asked > FRESH_SECONDS:
+            held = _Held(await _asked(lambda: self._look_up(secret), held.key if held else None), time.monotonic())
+            if held.key is None:
+                self._held.pop(digest, None)
+            else:
+                self._held[digest] = held
+        if held.key is None:
+            raise Unauthorized("this key is not known or was revoked. `leadscore keys list` shows the living ones.")
+        return held.key
+
+    def _look_up(self, secret: str) -> ApiKey | None:
+        key = self._store.key_by_secret(secret)
+        if key is not None and clock() - (key.last_used_at or 0) > USE_NOTED_EVERY:
+            with contextlib.suppress(SQLAlchemyError):
+                self._store.touch_key(key.id)
+        return key
+
+    async def _no_key_exists(self) -> bool:
+        held = self._keyless
+        if held is None or time.monotonic() - held[1] > FRESH_SECONDS:
+            keyless = await _asked(lambda: not self._store.has_keys(), held and held[0])
+            self._keyless = held = (keyless, time.monotonic())
+        return held[0]
+
+
+async def _asked(question: Callable[[], T], last: T | None) -> T:
+    """The store's answer; the last one while the store is down or slow, StoreDown where there is none."""
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(question), PATIENCE_SECONDS)
+    except (SQLAlchemyError, TimeoutError):
+        if last is None:
+            raise StoreDown("the operational store does not answer, so the key can't be checked. Try again shortly.") from None
+        return last
+
+
+def _check_scope(key: ApiKey, scope: str) -> None:
+    if not key.scopes & {scope, "admin"}:
+        raise Forbidden(f"this call needs the scope {scope}; the key has {', '.join(sorted(key.scopes))}. Use or create another key.")
+
+
+def _check_local(headers: Mapping[str, str]) -> None:
+    """No key exists: a web page, a proxy or another machine must not pass for the user of this one."""
+    name = _host_name(headers.get("host", ""))
+    if name not in LOCAL_NAMES:
+        raise Forbidden(
+            "while no key exists this service answers only to the Host header localhost, 127.0.0.1 or [::1]. "
+            "Call it so, or make a key with `leadscore keys create`."
+        )
+    through = next((header for header in FORWARDING if header in headers), None)
+    if through is not None:
+        raise Forbidden(
+            f"while no key exists this service answers no proxy, and this call has the header {through}. "
+            "Call it directly, or make a key with `leadscore keys create`."
+        )
+
+
+def _host_name(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).lower()
+
+
+def _check_json(headers: Mapping[str, str]) -> None:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise MalformedBody("the body must be JSON and say so: send the header `Content-Type: application/json`.")

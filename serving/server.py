@@ -1,0 +1,107 @@
+"""`leadscore serve`: listens, runs one or several worker processes on the same port, and says where."""
+
+import logging
+import signal
+import socket
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from data.contract import DataError
+from data.store import open_store
+from serving.logs import log_config
+from serving.security import is_loopback
+from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_BACKLOG = 2048
+_GRACE_SECONDS = 10
+_LOG = logging.getLogger("leadscore.serve")
+
+
+def serve(host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> int:
+    """Serve until told to stop (SIGINT, SIGTERM); port 0 takes a free one. Exit code: 0 after that, 1 refused with a reason on stderr."""
+    settings = Settings.from_env(host)
+    config = uvicorn.Config(
+        partial(_application, settings),
+        factory=True,
+        log_config=log_config(),
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        workers=workers,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    try:
+        keyless = _without_keys(settings)
+        listening = _listen(host, port)
+    except DataError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return _run(config, listening, keyless)
+
+
+def _application(settings: Settings) -> "FastAPI":
+    """Imported where it runs: the process that only supervises workers stays small and starts at once."""
+    from serving.app import create_app
+
+    return create_app(settings)
+
+
+def _without_keys(settings: Settings) -> bool:
+    """Whether no key exists. Raises DataError where the service must not be open."""
+    with open_store(settings.store_url) as store:
+        keyless = not store.has_keys()
+    if keyless and not is_loopback(settings.host):
+        raise DataError(
+            f"a service that listens on {settings.host} needs a key before it starts, and none exists. "
+            "Make one with `leadscore keys create`, or serve this machine only with `--host 127.0.0.1`."
+        )
+    return keyless
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise DataError(f"{host}:{port} can't be listened on: {error.strerror}. Choose another with --host and --port.") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _announce(listening: socket.socket, keyless: bool) -> None:
+    host, port = listening.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    sys.stdout.write(f"leadscore serves on {url} (the calls: {url}/docs)\n")
+    sys.stdout.flush()
+    if keyless:
+        _LOG.warning("no key exists: calls from this machine need none, others are refused; `leadscore keys create` makes one")
+
+
+def _run(config: uvicorn.Config, listening: socket.socket, keyless: bool) -> int:
+    if config.workers > 1:
+        supervisor = Multiprocess(config, sockets=[listening])
+        _announce(listening, keyless)
+        supervisor.run()
+        return 0
+    server = uvicorn.Server(config)
+    _end_in_order(server)
+    _announce(listening, keyless)
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def _end_in_order(server: uvicorn.Server) -> None:
+    """While it serves the server handles these signals itself; before, it would miss them, and afterwards it raises them once more."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, end)

@@ -1,0 +1,55 @@
+"""The real application over a real store, for tests that call it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from bundles import bundle, promote, store_at
+from serving.app import create_app
+from serving.settings import Settings
+
+LEAD: dict[str, Any] = {
+    "lead": {"lead_id": "L-1", "created_at": "2026-05-01T08:00:00Z", "budget": 20000},
+    "account": {"industry": "it"},
+    "events": [{"occurred_at": "2026-05-30T10:00:00Z", "type": "pricing_page_view"}],
+    "as_of": "2026-06-01T00:00:00Z",
+}
+
+
+@contextmanager
+def running(
+    folder: Path, *, ready: bool = True, host: str = "127.0.0.1", called: str = "http://localhost:8000", limit: int = 100_000
+) -> Iterator[TestClient]:
+    """A client of the service over the store in `folder`, once it is ready or (`ready=False`) has found no champion; `called` is the Host header."""
+    app = create_app(Settings(f"sqlite:///{folder / 'leadscore.db'}", host, limit))
+    with TestClient(app, base_url=called) as client:
+        wait_for(client, lambda answer: answer["ready"] if ready else "no model has been promoted" in answer["detail"].get("champion", ""))
+        yield client
+
+
+def wait_for(client: TestClient, state: Any, seconds: float = 10) -> dict[str, Any]:
+    """Polls /readyz until `state(answer)`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer: dict[str, Any] = client.get("/readyz").json()
+        if state(answer):
+            return answer
+        time.sleep(0.02)
+    raise AssertionError(f"not reached in {seconds} s: {answer}")
+
+
+def with_champion(folder: Path) -> Path:
+    with store_at(folder) as store:
+        promote(store, "1", bundle())
+    return folder
+
+
+def refusal(response: Any) -> tuple[int, str, str]:
+    """(status, error, detail), having checked that the body is exactly that."""
+    body = response.json()
+    assert set(body) == {"error", "detail"}
+    return response.status_code, body["error"], body["detail"]

@@ -1,0 +1,139 @@
+"""The candidates, simplest first: base rate, logistic regression, LightGBM. Each is fitted on float32 rows with lead weights."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from registry.models import Boosted, Constant, Floats, Linear, Model, Rows
+
+Labels = NDArray[np.int8]
+SIMPLEST_FIRST = ("base_rate", "logistic", "lightgbm")
+MAX_TREES = 600
+PATIENCE = 100
+"""Trees of at most 8 leaves, strongly regularised, score better on leads than deeper ones, and explain ten times faster."""
+TREE_PARAMETERS: dict[str, Any] = {
+    "objective": "binary",
+    "num_leaves": 8,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 60,
+    "lambda_l2": 20.0,
+    "feature_fraction": 0.35,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "max_bin": 127,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 2,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class TreeSize:
+    """How many trees, at which learning rate."""
+
+    trees: int
+    learning_rate: float = TREE_PARAMETERS["learning_rate"]
+
+    def coarse(self) -> "TreeSize":
+        """A third of the trees with three times the step: as much fitted in a third of the time, for refits that only show a spread."""
+        return TreeSize(max(self.trees // 3, 1), self.learning_rate * 3)
+
+
+def fit_base_rate(X: Rows, y: Labels, weight: Floats) -> Constant:
+    """The share that converts, as log-odds; half a lead is added to each side, so that none in a hundred is not never."""
+    converted, all_ = float(weight[y == 1].sum()) + 0.5, float(weight.sum()) + 1.0
+    return Constant(float(np.log(converted / (all_ - converted))))
+
+
+def fit_logistic(X: Rows, y: Labels, weight: Floats, strength: float = 0.02) -> Model:
+    """Ridge logistic regression on standardised columns, each with a part for being missing. `strength` is the inverse of the penalty."""
+    if y.min() == y.max():
+        return fit_base_rate(X, y, weight)
+    frame = _standardisation(X)
+    z = frame.standardised(X)
+    absent = np.isnan(z)
+    some = absent.any(axis=0) & ~absent.all(axis=0)
+    design = np.hstack([np.where(absent, 0.0, z), absent[:, some].astype(np.float64)])
+    fitted = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=60).fit(design, np.asarray(y, np.int64), sample_weight=weight)
+    coefficient, missing = fitted.coef_[0][: X.shape[1]], np.zeros(X.shape[1])
+    missing[some] = fitted.coef_[0][X.shape[1] :]
+    return Linear(float(fitted.intercept_[0]), coefficient, missing, frame.low, frame.high, frame.logged, frame.center, frame.scale)
+
+
+def _standardisation(X: Rows) -> Linear:
+    width = X.shape[1]
+    values = X.astype(np.float64)
+    values[:, np.isnan(values).all(axis=0)] = 0.0
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    logged = (low >= 0) & (high > 2)
+    values[:, logged] = np.log1p(values[:, logged])
+    center, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    scale[scale < 1e-9] = 1.0  # a constant column: clipped to its one value, it standardises to 0
+    return Linear(0.0, np.zeros(width), np.zeros(width), low, high, logged, center, scale)
+
+
+def useful_columns(X: Rows) -> NDArray[np.int64]:
+    """Indices of the columns that are not the same in every row."""
+    first = X[:1]
+    same = ((first == X) | (np.isnan(X) & np.isnan(first))).all(axis=0)
+    return np.flatnonzero(~same)
+
+
+class TreeGrower:
+    """Rows binned once, for fits that differ only in weights, size or seed."""
+
+    def __init__(self, X: Rows, y: Labels, seed: int) -> None:
+        """X float32 (m, p), y (m,)."""
+        self.columns = useful_columns(X)
+        self.width = X.shape[1]
+        self.seed = seed
+        chosen = X[:, self.columns]
+        self._data = lightgbm.Dataset(
+            chosen,
+            np.asarray(y, np.float64),
+            feature_name=[f"f{i}" for i in self.columns],
+            free_raw_data=False,
+            params=self._parameters(TreeSize(1), 0),
+        ).construct()
+
+    def _parameters(self, size: TreeSize, offset: int) -> dict[str, Any]:
+        return TREE_PARAMETERS | {"learning_rate": size.learning_rate, "seed": self.seed + offset}
+
+    def grow(self, weight: Floats, size: TreeSize, offset: int = 0) -> Boosted:
+        """`weight` (m,): lead-bootstrap counts or ones; rows of weight 0 are as good as absent."""
+        self._data.set_weight(weight)
+        booster = lightgbm.train(self._parameters(size, offset), self._data, num_boost_round=size.trees)
+        return Boosted.from_text(booster.model_to_string(), [int(c) for c in self.columns], self.width)
+
+    def curve(self, X: Rows, y: Labels) -> "Curve":
+        """Grows MAX_TREES on all rows and watches the log loss on others: X (n, p), y (n,)."""
+        losses: dict[str, dict[str, list[float]]] = {}
+        self._data.set_weight(np.ones(self._data.num_data()))
+        other = self._data.create_valid(X[:, self.columns], np.asarray(y, np.float64))
+        booster = lightgbm.train(
+            self._parameters(TreeSize(MAX_TREES), 0) | {"metric": "binary_logloss"},
+            self._data,
+            num_boost_round=MAX_TREES,
+            valid_sets=[other],
+            valid_names=["other"],
+            callbacks=[lightgbm.record_evaluation(losses), lightgbm.early_stopping(PATIENCE, verbose=False)],
+        )
+        return Curve(booster, self.columns, np.array(losses["other"]["binary_logloss"]))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A boosted model grown until PATIENCE trees in a row did not help, and its log loss (trees,) on other rows after each tree."""
+
+    booster: Any
+    columns: NDArray[np.int64]
+    losses: Floats
+
+    def raw_score(self, X: Rows, trees: int) -> Floats:
+        """Log-odds (n,) after that many trees."""
+        return np.asarray(self.booster.predict(X[:, self.columns], num_iteration=trees, raw_score=True))

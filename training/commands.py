@@ -1,0 +1,140 @@
+"""`leadscore sample`, `validate`, `train` and `demo`: what a person sees while it runs."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+from data.contract import DataError
+from data.dataset import Dataset, read_dataset
+from data.funnel import Funnel, load_funnel
+from data.home import clock, leadscore_home
+from data.mapping import load_mapping
+from data.sample import write_sample
+from data.store import open_store
+from data.validation import InvalidDataset, Report
+from training.run import Tell, Trained
+from training.run import train as train_bundle
+from training.story import tell_result
+
+_ERR = Console(stderr=True)
+
+
+@contextmanager
+def _telling() -> Iterator[Tell]:
+    """What is being done, with the seconds so far: a spinner in a terminal, lines elsewhere."""
+    began = time.perf_counter()
+    if not _ERR.is_terminal:
+        yield lambda what: _ERR.print(f"{time.perf_counter() - began:6.1f} s  {what}", highlight=False)
+        return
+    with _ERR.status("starting") as status:
+
+        def tell(what: str) -> None:
+            status.update(f"{time.perf_counter() - began:4.0f} s  {what}")
+
+        yield tell
+
+
+def sample(out: str, leads: int, seed: int) -> int:
+    """Writes a sample world and says what is in it."""
+    with _telling() as tell:
+        made = write_sample(Path(out), leads, seed, lambda what, _: tell(what))
+    _ERR.print(
+        f"{made.leads:,} leads of {made.accounts:,} accounts with {made.events:,} events in {made.path}: {made.prospects:,} became prospects, "
+        f"{made.opportunities:,} opportunities, {made.customers:,} customers. The truth is in {made.path / 'truth'}."
+    )
+    return 0
+
+
+def validate(dataset: str, config: str | None, mapping: str | None, json: str | None) -> int:
+    """Prints every broken rule; 1 if one of them stops."""
+    try:
+        with _telling() as tell:
+            _, report = _read(dataset, _funnel(config), mapping, tell)
+    except InvalidDataset as error:
+        report = error.report
+    print(report.text())
+    _write_json(json, report.to_json())
+    return 0 if report.ok else 1
+
+
+def train(dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, json: str | None) -> int:
+    """Trains, records, decides on promotion, and tells the story."""
+    with _telling() as tell:
+        version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell)
+    for warning in report.warnings:
+        _ERR.print(f"warning: {warning.text()}", highlight=False, markup=False)
+    tell_result(Console(file=sys.stderr if json == "-" else None), version, decision, promoted, trained)
+    _write_json(json, {"version": version, "promoted": promoted, "decision": list(decision)} | trained.report)
+    return 0
+
+
+def _train(
+    dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, tell: Tell
+) -> tuple[str, tuple[str, ...], bool, Trained, Report]:
+    funnel = _funnel(config)
+    read, report = _read(dataset, funnel, mapping, tell)
+    trained = train_bundle(read, funnel, clock(), seed, tell)
+    tell("recording the run in MLflow")
+    from registry import promotion, tracking  # mlflow takes seconds to import: only once there is something to record
+    from training.comparison import Decision, decide
+    from training.figures import figures
+
+    version = tracking.log_training(trained.bundle, trained.report, trained.forward, figures(trained.bundle, trained.forward))
+    with open_store() as store:
+        champion = store.champion()
+        if promote == "auto":
+            tell("comparing with the champion")
+            held = champion[0] if champion else None
+            decision = decide(trained.forward, tracking.forward_of(held) if held else None, held)
+        else:
+            decision = Decision(promote == "always", (f"--promote {promote}",))
+        if decision.promote:
+            promotion.promote(store, version, "; ".join(decision.reasons))
+    return version, decision.reasons, decision.promote, trained, report
+
+
+def demo(leads: int, port: int) -> None:
+    """A sample world, trained and promoted, ready to be served; says what to try."""
+    folder = leadscore_home() / "demo"
+    if not (folder / "README.txt").exists():
+        sample(str(folder), leads, 0)
+    with open_store() as store:
+        trained = store.champion() is not None
+    if not trained:
+        train(str(folder), None, None, "always", 0, None)
+    body = (
+        '{"lead": {"lead_id": "L-1", "job_title": "Head of Purchasing", "country": "SE", "email": "eva@example.com"}, '
+        '"account": {"industry": "manufacturing", "employees": "500-999"}, '
+        '"events": [{"occurred_at": "2026-06-28T09:00:00Z", "type": "pricing_page_view"}, {"occurred_at": "2026-06-29T10:30:00Z", "type": "email_reply"}], '
+        '"as_of": "2026-06-30T00:00:00Z"}'
+    )
+    _ERR.print("\nTry it:", style="bold")
+    _ERR.print(f"  curl -s localhost:{port}/v1/score -H 'content-type: application/json' -d '{body}'", highlight=False, soft_wrap=True)
+    _ERR.print(f"  the API's pages: http://localhost:{port}/docs\n", highlight=False)
+
+
+def _funnel(config: str | None) -> Funnel:
+    return load_funnel(Path(config) if config else None)
+
+
+def _read(dataset: str, funnel: Funnel, mapping: str | None, tell: Tell) -> tuple[Dataset, Report]:
+    return read_dataset(dataset, funnel=funnel, mapping=load_mapping(mapping) if mapping else None, on_progress=tell)
+
+
+def _write_json(target: str | None, document: dict[str, Any]) -> None:
+    if target is None:
+        return
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    if target == "-":
+        print(text)
+        return
+    try:
+        Path(target).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"--json must name a file that can be written; {target} can't be: {error.strerror}. Name another.") from None
