@@ -59,7 +59,10 @@ clean:  ## remove .venv and every cache
 	@touch $@
 
 # The kernels are compiled here, so that neither the first request nor the first test waits for it.
-.venv/.warm: .venv/.installed $(wildcard features/*.py)
+KERNELS := $(shell grep -rl --include='*.py' njit data features registry training)
+.venv/.warm: .venv/.installed $(KERNELS) $(wildcard */warm.py)
 	@$(BIN)/python -m compileall -q $(CODE)
-	@$(BIN)/python -m features.warm
+	@find data/sample -name '*.nb?' -delete # its kernels call each other across files, which numba's cache does not notice
+	@$(BIN)/python -m serving.warm
+	@$(BIN)/python -m training.warm
 	@touch $@

@@ -1,34 +1,90 @@
 """The front door: the command line, nothing else. What a command needs is imported when it runs."""
 
 import argparse
+import gc
+import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 VERSION = "0.1.0"
+DEMO_LEADS = 2_500
 Command = Callable[[argparse.Namespace], int]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_QUIET = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait make training fifty times slower on a busy machine
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # `--json -` owns standard output
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 ok, 1 refused with a reason, 2 usage."""
     arguments = _parser().parse_args(argv)
+    _prepare()
     from data.contract import DataError
 
     run: Command = arguments.run
     try:
         return run(arguments)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # `leadscore models | head` is no mistake
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit) as error:  # `leadscore models | head` is no mistake, though rich makes it an exit
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (DataError, KeyboardInterrupt, ModuleNotFoundError, OSError) as error:
+        print(_told(error), file=sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 - a stack trace is no answer
+        print(_unforeseen(error), file=sys.stderr)
+        return 1
+
+
+def _prepare() -> None:
+    """Libraries read their settings when they are imported, which has not happened yet. Warnings are for who wrote the code: `-W` shows them."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    gc.set_threshold(50_000, 20, 100)  # imports make objects that stay: looking through them again and again is a tenth of the start
+
+
+def _told(error: BaseException) -> str:
+    match error:
+        case KeyboardInterrupt():
+            return "stopped before it was done."
+        case ModuleNotFoundError():
+            return f"this command needs {error.name}, which is not installed here. Install it with: pip install 'leadscore[train]'"
+        case OSError(filename=str(name), strerror=str(why)):
+            return f"{name} can't be used: {why}. Check that it is there, that it may be written, and that the disk has room."
+    return str(error)
+
+
+def _unforeseen(error: Exception) -> str:
+    """What can't be the user's doing; the trace goes to a file, for whoever mends it."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="leadscore-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write("".join(traceback.format_exception(error)))
+    return f"this is a fault in leadscore itself ({type(error).__name__}: {error}). Please report it, with the details in {file.name}."
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    """What reads an option's whole number from `low` to `high`."""
+
+    def number(text: str) -> int:
+        if not text.lstrip("-").isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {low:,} to {high:,}; got {text!r}")
+        return int(text)
+
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("leadscore", description="How likely a lead becomes a prospect, and a prospect an opportunity; why; and what to do next.")
+    parser = argparse.ArgumentParser(
+        "leadscore", description="How likely a lead becomes a prospect, and a prospect an opportunity; why; and what to do next."
+    )
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_demo, _sample, _validate, _train, _score, _serve, _models, _promote, _rollback, _keys):
@@ -36,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_SEED = _whole(0, 2**31 - 1)
 
 
 def _command(commands: Commands, name: str, help_: str, run: Command) -> argparse.ArgumentParser:
@@ -47,15 +103,15 @@ def _command(commands: Commands, name: str, help_: str, run: Command) -> argpars
 
 def _demo(commands: Commands) -> None:
     added = _command(commands, "demo", "sample world -> train -> serve, in one command", demo)
-    added.add_argument("--port", type=int, default=8000)
-    added.add_argument("--leads", type=int, default=4_000, help="size of the sample world (default 4,000)")
+    added.add_argument("--port", type=_whole(1, 65_535), default=8000)
+    added.add_argument("--leads", type=_whole(500, 1_000_000), default=DEMO_LEADS, help=f"size of the sample world (default {DEMO_LEADS:,})")
 
 
 def _sample(commands: Commands) -> None:
     added = _command(commands, "sample", "write a made-up CRM with a known truth, as a dataset", sample)
     added.add_argument("out", metavar="OUT", help="the folder to write")
-    added.add_argument("--leads", type=int, default=12_000)
-    added.add_argument("--seed", type=int, default=0)
+    added.add_argument("--leads", type=_whole(1, 1_000_000), default=12_000, help="how many (default 12,000)")
+    added.add_argument("--seed", type=_SEED, default=0, help="the same seed makes the same world (default 0)")
 
 
 def _dataset(added: argparse.ArgumentParser) -> None:
@@ -73,8 +129,10 @@ def _validate(commands: Commands) -> None:
 def _train(commands: Commands) -> None:
     added = _command(commands, "train", "train the funnel's models, record them in MLflow, promote them if they are better", train)
     _dataset(added)
-    added.add_argument("--promote", choices=("auto", "always", "never"), default="auto")
-    added.add_argument("--seed", type=int, default=0)
+    added.add_argument(
+        "--promote", choices=("auto", "always", "never"), default="auto", help="auto (default): only if better than the champion beyond noise"
+    )
+    added.add_argument("--seed", type=_SEED, default=0, help="the same data and seed make the same models (default 0)")
     added.add_argument("--json", metavar="FILE", help="write the report as JSON, too; - for standard output")
 
 
@@ -88,9 +146,9 @@ def _score(commands: Commands) -> None:
 
 def _serve(commands: Commands) -> None:
     added = _command(commands, "serve", "answer over HTTP", serve)
-    added.add_argument("--host", default="127.0.0.1")
-    added.add_argument("--port", type=int, default=8000)
-    added.add_argument("--workers", type=int, default=1)
+    added.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1: this machine only)")
+    added.add_argument("--port", type=_whole(0, 65_535), default=8000, help="default 8000; 0 takes a free one")
+    added.add_argument("--workers", type=_whole(1, 64), default=1, help="processes that answer on the one port (default 1)")
 
 
 def _models(commands: Commands) -> None:
@@ -110,7 +168,9 @@ def _keys(commands: Commands) -> None:
     added = _command(commands, "keys", "create, list and revoke API keys", keys)
     actions = added.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     create = actions.add_parser("create", help="make a key; it is shown once")
-    create.add_argument("--scope", action="append", metavar="SCOPE", help="score, ingest, read, operate or admin; may be repeated (default: score, read)")
+    create.add_argument(
+        "--scope", action="append", metavar="SCOPE", help="score, ingest, read, operate or admin; may be repeated (default: score, read)"
+    )
     create.add_argument("--owner")
     create.add_argument("--name", default="")
     actions.add_parser("list", help="list every key, without its secret")
@@ -118,7 +178,10 @@ def _keys(commands: Commands) -> None:
 
 
 def demo(arguments: argparse.Namespace) -> int:
+    from serving.server import check_free
     from serving.server import serve as run
+
+    check_free(arguments.port)
     from training.commands import demo as prepare
 
     prepare(arguments.leads, arguments.port)

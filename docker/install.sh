@@ -32,4 +32,4 @@ END
 cd "$work"
 export NUMBA_CACHE_DIR="$cache"
 mkdir -p "$cache"
-"$prefix/bin/python" -m features.warm
+"$prefix/bin/python" -m serving.warm

@@ -7,10 +7,10 @@ from math import isfinite
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from data.dataset import Dataset
 
+from data.arrow import Column, pc
 from data.contract import DataError, parse_instant
+from data.dataset import Dataset
 from data.funnel import Funnel
 from features.attributes import Attribute
 from features.declarations import EventType
@@ -115,7 +115,7 @@ def _attributes(table: str, rows: pa.Table, funnel: Funnel, without: Collection[
             yield _declared(table, field, rows[field])
 
 
-def _declared(table: str, field: str, values: pa.ChunkedArray) -> Attribute | LeftOut:
+def _declared(table: str, field: str, values: Column) -> Attribute | LeftOut:
     column = f"{table}.{field}"
     name = field if table == "lead" else f"account_{field}"
     label = _words(name)
@@ -136,14 +136,14 @@ def _declared(table: str, field: str, values: pa.ChunkedArray) -> Attribute | Le
     return Attribute(name, "category", (column,), level, label, levels)
 
 
-def _all(values: pa.ChunkedArray, test: Callable[[str], bool]) -> bool:
+def _all(values: Column, test: Callable[[str], bool]) -> bool:
     """At least nine tenths of up to 2,000 distinct values pass."""
     distinct = pc.unique(values).drop_null().to_pylist()
     sample = sorted(distinct)[:: max(1, len(distinct) // 2000)]
     return sum(test(v) for v in sample) >= 0.9 * len(sample)
 
 
-def _all_numbers(values: pa.ChunkedArray) -> bool:
+def _all_numbers(values: Column) -> bool:
     return _all(values, lambda v: isfinite(number(v)))
 
 
@@ -155,7 +155,7 @@ def _is_date(value: str) -> bool:
     return True
 
 
-def _identifier(values: pa.ChunkedArray) -> str | None:
+def _identifier(values: Column) -> str | None:
     """A whole number that differs in every row and leaves few gaps is a serial number, not a quantity."""
     there = np.array([number(v) for v in values.drop_null().to_pylist()])
     whole = bool(np.all(there == np.rint(there)))
@@ -165,7 +165,7 @@ def _identifier(values: pa.ChunkedArray) -> str | None:
     return "a number that differs in every row: a serial number" if dense else None
 
 
-def _levels(values: pa.ChunkedArray) -> tuple[str, ...]:
+def _levels(values: Column) -> tuple[str, ...]:
     counted: Mapping[str, int] = {c["values"]: c["counts"] for c in pc.value_counts(values.drop_null()).to_pylist()}
     enough = max(MIN_LEVEL_COUNT, MIN_LEVEL_SHARE * len(values))
     ranked = sorted((v for v in counted if counted[v] >= enough), key=lambda v: (-counted[v], v))

@@ -104,8 +104,8 @@ def sort_by_lead(leads, lead, time, kind, value):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True)
-def standing(start, time, code, lead, as_of):  # type: ignore[no-untyped-def]
-    """Index into (time, code) of the last row of `lead` at or before as_of, -1 if none: one at as_of counts, one a microsecond later does not."""
+def standing(start, time, lead, as_of):  # type: ignore[no-untyped-def]
+    """Index into `time` of the last row of `lead` at or before as_of, -1 if none: one at as_of counts, one a microsecond later does not."""
     out = np.empty(lead.size, np.int64)
     for i in range(lead.size):
         low, high = start[lead[i]], start[lead[i] + 1]

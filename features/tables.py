@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from data.dataset import Dataset
 
+from data.arrow import Column, pc
+from data.dataset import Dataset
 from features.rows import Dated, Known
 from features.schema import Schema
 from features.sweep import NO_VALUE, sort_by_lead
@@ -35,14 +36,14 @@ def cohort_of(dataset: Dataset, schema: Schema) -> Cohort:
         _stages(dataset.stages, ids, schema),
         len(schema.stages),
     )
-    return Cohort(ids.to_pylist(), timeline, _known(dataset, leads, schema))
+    return Cohort([str(i) for i in ids.to_pylist()], timeline, _known(dataset, leads, schema))
 
 
-def ints(column: pa.ChunkedArray | pa.Array) -> Ints:
+def ints(column: Any) -> Ints:
     return np.asarray(column, dtype=np.int64)
 
 
-def positions(values: pa.ChunkedArray, within: pa.ChunkedArray) -> Ints:
+def positions(values: Column, within: Column) -> Ints:
     """Index of each value in `within`, -1 where it is not there."""
     return ints(pc.fill_null(pc.index_in(values, value_set=within.combine_chunks()), -1))
 
@@ -52,7 +53,7 @@ def event_instants(events: pa.Table) -> Ints:
     return ints(pc.max_element_wise(events["occurred_at"], events["recorded_at"], skip_nulls=True))
 
 
-def _events(events: pa.Table, ids: pa.ChunkedArray, schema: Schema) -> tuple[Ints, Codes, Ints, Ints]:
+def _events(events: pa.Table, ids: Column, schema: Schema) -> tuple[Ints, Codes, Ints, Ints]:
     kind = _coded(events["type"], [schema.type_code(name) for name in _distinct(events["type"])])
     value = events["value"].combine_chunks().to_numpy(zero_copy_only=False)
     there = np.isfinite(value)
@@ -60,22 +61,22 @@ def _events(events: pa.Table, ids: pa.ChunkedArray, schema: Schema) -> tuple[Int
     return positions(events["lead_id"], ids), kind, event_instants(events), millionths
 
 
-def _stages(stages: pa.Table, ids: pa.ChunkedArray, schema: Schema) -> tuple[Ints, Codes, Ints]:
+def _stages(stages: pa.Table, ids: Column, schema: Schema) -> tuple[Ints, Codes, Ints]:
     code = _coded(stages["stage"], [schema.stage_code(name) for name in _distinct(stages["stage"])])
     return positions(stages["lead_id"], ids), code, ints(stages["entered_at"])
 
 
-def _distinct(column: pa.ChunkedArray) -> list[str]:
+def _distinct(column: Column) -> list[str]:
     return [str(v) for v in _dictionary(column).dictionary.to_pylist()]
 
 
-def _coded(column: pa.ChunkedArray, codes: Sequence[int]) -> Codes:
+def _coded(column: Column, codes: Sequence[int]) -> Codes:
     """The code of each row's text; a missing text has code -1."""
     indices = ints(pc.fill_null(_dictionary(column).indices, len(codes)))
     return np.array([*codes, -1], np.int16)[indices]
 
 
-def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+def _dictionary(column: Column) -> Any:
     return column.combine_chunks().dictionary_encode()
 
 
@@ -95,7 +96,7 @@ def _known(dataset: Dataset, leads: pa.Table, schema: Schema) -> Known:
     return Known(codes, values, dated)
 
 
-def _lookup(column: pa.ChunkedArray, rows: Ints | None) -> tuple[Ints, Sequence[str | None]]:
+def _lookup(column: Column, rows: Ints | None) -> tuple[Ints, Sequence[str | None]]:
     encoded = _dictionary(column)
     values: list[str | None] = [*encoded.dictionary.to_pylist(), None]
     codes = np.append(ints(pc.fill_null(encoded.indices, len(values) - 1)), len(values) - 1)

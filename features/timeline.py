@@ -36,7 +36,7 @@ class Timeline:
 
     def standing(self, lead: Ints, as_of: Ints) -> tuple[Codes, Ints]:
         """Stage code and its entry for each (lead, as_of); code -1 before creation."""
-        row = sweep.standing(self.stage_start, self.stage_time, self.stage_code, lead, as_of)
+        row = sweep.standing(self.stage_start, self.stage_time, lead, as_of)
         found = row >= 0
         code = np.where(found, self.stage_code[np.maximum(row, 0)], -1).astype(np.int16)
         return code, np.where(found, self.stage_time[np.maximum(row, 0)], self.created[lead])
@@ -97,7 +97,7 @@ def run(program: Program, timeline: Timeline, lead: Ints, as_of: Ints, out: NDAr
 
 def latest(start: Ints, time: Ints, lead: Ints, as_of: Ints) -> Ints:
     """Index of each lead's last change at or before as_of, -1 if none. `start` (leads + 1,) delimits the leads in `time`, sorted within."""
-    return np.asarray(sweep.standing(start, time, np.zeros(time.size, np.int16), lead, as_of))
+    return np.asarray(sweep.standing(start, time, lead, as_of))
 
 
 def in_order(lead: Ints, as_of: Ints) -> Ints | None:

@@ -5,6 +5,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -162,7 +163,7 @@ class Bundle:
 
 def transitions(path: tuple[str, ...]) -> tuple[str, ...]:
     """The steps between neighbouring stages: ("lead->prospect", "prospect->opportunity")."""
-    return tuple(f"{a}->{b}" for a, b in zip(path, path[1:], strict=False))
+    return tuple(f"{a}->{b}" for a, b in pairwise(path))
 
 
 def _hop(document: Mapping[str, Any], texts: Mapping[str, str]) -> HopModel:

@@ -1,5 +1,7 @@
 """`leadscore models`, `promote` and `rollback`."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 
@@ -7,30 +9,37 @@ from data.contract import format_instant
 from data.store import open_store
 from registry import promotion, tracking
 
+COLUMNS = ("version", "is", "trained", "transition", "AUC", "log loss")
+
 
 def models() -> int:
-    """Every version, newest first, with what it is and how good its forward twin was."""
+    """Every version, newest first, with what it is and how good its forward twin was: one line for each transition."""
     with open_store() as store:
         champion = store.champion()
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("version", "is", "trained", "AUC", "log loss"):
-        table.add_column(column)
+    for column in COLUMNS:
+        table.add_column(column, no_wrap=True)
     found = tracking.versions()
-    for v in found:
-        serving = champion is not None and champion[0] == v.version
-        roles = [*(["champion"] if serving else []), *(a for a in v.aliases if a != tracking.CHAMPION)]
-        table.add_row(v.version, ", ".join(roles), format_instant(v.created_at)[:19], _told(v, "auc"), _told(v, "log_loss"))
-    console = Console()
-    console.print(table if found else "No version yet: `leadscore train DATASET` makes the first.")
+    for version in found:
+        for cells in _lines(version, serves=champion is not None and champion[0] == version.version):
+            table.add_row(*cells)
+    Console().print(table if found else "No version yet: `leadscore train DATASET` makes the first.")
     return 0
 
 
-def _told(version: tracking.Version, metric: str) -> str:
-    named = {name.rsplit("/", 1)[0].replace("_to_", "->"): value for name, value in sorted(version.headline.items()) if name.endswith(f"/{metric}")}
-    return "  ".join(f"{transition} {value:.3f}" for transition, value in named.items())
+def _lines(version: tracking.Version, *, serves: bool) -> Iterator[tuple[str, ...]]:
+    """What is true of the whole version stands on its first line only."""
+    role = "champion" if serves else ", ".join(alias for alias in version.aliases if alias != tracking.CHAMPION)
+    first = (version.version, role, format_instant(version.created_at)[:16].replace("T", " "))
+    headline = version.headline
+    for name in sorted({metric.rsplit("/", 1)[0] for metric in headline}) or [""]:
+        measured = (f"{headline[key]:.3f}" if key in headline else "" for key in (f"{name}/auc", f"{name}/log_loss"))
+        yield (*first, name.replace("_to_", "->"), *measured)
+        first = ("", "", "")
 
 
 def promote(version: str) -> int:
+    """Makes a version the champion by hand."""
     with open_store() as store:
         promotion.promote(store, version, "promoted by hand")
     Console().print(f"Version {version} is the champion now. `leadscore rollback` takes it back.")
@@ -38,6 +47,7 @@ def promote(version: str) -> int:
 
 
 def rollback() -> int:
+    """Makes the champion before the champion again."""
     with open_store() as store:
         version = promotion.rollback(store)
     Console().print(f"Version {version} is the champion again.")

@@ -1,4 +1,4 @@
-"""What can stand behind a probability: a constant, a linear model, trees. Each is a document, gives log-odds and explains them exactly."""
+"""What can stand behind a probability: a constant, a points rule, a linear model, trees. Each is a document, gives log-odds and explains itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,11 +82,47 @@ class Linear:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        arrays = {name: np.array(document[name], bool if name == "logged" else np.float64) for name in _ARRAYS}
+        arrays: dict[str, Any] = {name: np.array(document[name], bool if name == "logged" else np.float64) for name in _ARRAYS}
         return cls(float(document["intercept"]), **arrays)
 
 
 _ARRAYS = ("coefficient", "missing", "low", "high", "logged", "center", "scale")
+
+
+@dataclass(frozen=True)
+class Points:
+    """What a marketing tool does: whole points for each thing that is so, summed. Log-odds = intercept + scale * sum of points over the `column`s
+    (k,) whose value is above `threshold`; a missing value is not above."""
+
+    intercept: float
+    scale: float
+    column: NDArray[np.int64]
+    threshold: Floats
+    points: Floats
+    kind: str = "points"
+
+    def raw_score(self, X: Rows) -> Floats:
+        return np.asarray(self.intercept + self.scale * ((X[:, self.column] > self.threshold) @ self.points))
+
+    def contributions(self, X: Rows) -> Floats:
+        out = np.zeros((len(X), X.shape[1] + 1))
+        out[:, self.column] = self.scale * self.points * (X[:, self.column] > self.threshold)
+        out[:, -1] = self.intercept
+        return out
+
+    def document(self) -> dict[str, Any]:
+        arrays = {name: getattr(self, name).tolist() for name in ("column", "threshold", "points")}
+        return {"kind": self.kind, "intercept": self.intercept, "scale": self.scale} | arrays
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            float(document["intercept"]),
+            float(document["scale"]),
+            np.array(document["column"], np.int64),
+            np.array(document["threshold"], np.float64),
+            np.array(document["points"], np.float64),
+        )
 
 
 @dataclass(frozen=True)
@@ -124,8 +160,10 @@ def model_from_document(document: Mapping[str, Any], text: str | None) -> Model:
         return Boosted.from_text(text, document["columns"], int(document["width"]))
     if kind == "logistic":
         return Linear.from_document(document)
+    if kind == "points":
+        return Points.from_document(document)
     if kind == "base_rate":
         return Constant(float(document["value"]))
     raise ValueError(
-        f"a model must be base_rate, logistic or lightgbm with its trees; got {kind!r}. The bundle is damaged or newer than this program."
+        f"a model must be base_rate, points, logistic or lightgbm with its trees; got {kind!r}. The bundle is damaged or newer than this program."
     )

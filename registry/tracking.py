@@ -3,9 +3,8 @@
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ import pyarrow.parquet
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema as ColumnSchema
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, TensorSpec
+from mlflow.types import Schema as ColumnSchema
 
 from data.contract import DataError
 from data.home import leadscore_home
@@ -38,7 +38,7 @@ class Version:
     """One registered bundle."""
 
     version: str
-    run_id: str
+    run_id: str | None
     aliases: tuple[str, ...]
     created_at: int  # micros
     headline: Mapping[str, float]
@@ -58,10 +58,9 @@ def _client() -> MlflowClient:
     return MlflowClient()
 
 
-def log_training(
-    bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, figures: Mapping[str, Figure]
-) -> str:
-    """Records a training and registers its bundle as a new version, whose name it returns: parameters, metrics (`lead_to_prospect/auc`), plots, data digest, config."""
+def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, figures: Mapping[str, Figure]) -> str:
+    """Records a training and registers its bundle as a new version, whose name it returns: parameters, metrics
+    (`lead_to_prospect/auc`), plots, data digest, config."""
     client = _client()
     experiment = client.get_experiment_by_name(NAME)
     where = (leadscore_home() / "artifacts").resolve().as_uri() if "LEADSCORE_MLFLOW_URI" not in os.environ else None
@@ -99,7 +98,7 @@ def _register(client: MlflowClient, bundle: Bundle, run_id: str, folder: Path) -
 
 
 def _signature(bundle: Bundle) -> ModelSignature:
-    rows = [ColSpec("string", "stage"), *(ColSpec("double", column.name) for column in bundle.schema.columns)]
+    rows: list[ColSpec | TensorSpec] = [ColSpec("string", "stage"), *(ColSpec("double", column.name) for column in bundle.schema.columns)]
     return ModelSignature(ColumnSchema(rows), params=ParamSchema([ParamSpec("reasons", "boolean", False)]))
 
 
@@ -113,7 +112,10 @@ def _example(bundle: Bundle) -> pd.DataFrame:
 
 
 def _parameters(bundle: Bundle) -> dict[str, Any]:
-    told = {key: bundle.about[key] for key in ("data_end", "seed", "leads", "events")} | {"path": "->".join(bundle.path), "features": len(bundle.schema.columns)}
+    told = {key: bundle.about[key] for key in ("data_end", "seed", "leads", "events")} | {
+        "path": "->".join(bundle.path),
+        "features": len(bundle.schema.columns),
+    }
     for hop in bundle.hops:
         name = f"{hop.stage}/{metric_name(hop.transition)}"
         told |= {f"{name}/candidate": hop.model.kind, f"{name}/horizon_days": hop.horizon_days, f"{name}/calibrator": hop.calibrator.kind}
@@ -151,7 +153,9 @@ def versions() -> list[Version]:
     return sorted(told, key=lambda v: -int(v.version))
 
 
-def _of_run(client: MlflowClient, run_id: str) -> dict[str, float]:
+def _of_run(client: MlflowClient, run_id: str | None) -> dict[str, float]:
+    if run_id is None:
+        return {}
     return {name: value for name, value in client.get_run(run_id).data.metrics.items() if name.endswith(("/auc", "/log_loss"))}
 
 

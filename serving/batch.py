@@ -20,7 +20,7 @@ CHUNK = 5_000
 """Leads explained at once: what bounds the memory."""
 
 
-def score_cohort(scorer: Scorer, cohort: Cohort, as_of: int, progress: Callable[[int, int], None] = lambda done, all_: None) -> pa.Table:
+def score_cohort(scorer: Scorer, cohort: Cohort, as_of: int, progress: Callable[[int, int], None] | None = None) -> pa.Table:
     """The score file of DESIGN 9 as a table: leads that stand in a stage with a later one at `as_of` (micros), most likely first, ids break ties."""
     every = np.arange(cohort.timeline.leads, dtype=np.int64)
     code, _ = cohort.timeline.standing(every, np.full(every.size, as_of, np.int64))
@@ -30,7 +30,7 @@ def score_cohort(scorer: Scorer, cohort: Cohort, as_of: int, progress: Callable[
     for stage, leads in open_:
         for row in _scored(scorer, cohort, stage, leads, as_of):
             rows.append(row)
-            if len(rows) % CHUNK == 0 or len(rows) == total:
+            if progress and (len(rows) % CHUNK == 0 or len(rows) == total):
                 progress(len(rows), total)
     rows.sort(key=lambda r: (-1.0 if r["probability"] is None else -r["probability"], r["lead_id"]))
     return pa.Table.from_pylist(rows, schema=_schema(scorer))
@@ -45,9 +45,12 @@ def _scored(scorer: Scorer, cohort: Cohort, stage: str, leads: Ints, as_of: int)
             yield {"lead_id": cohort.lead_ids[lead], "as_of": at, "stage": stage, "version": scorer.version} | flat(judged)
 
 
+_NOTHING_AHEAD: tuple[None, dict[str, Any]] = (None, {})
+
+
 def flat(judged: dict[str, Any]) -> dict[str, Any]:
     """One judgement as the columns of the score file."""
-    transition, first = next(iter(judged["transitions"].items()), (None, {}))
+    transition, first = next(iter(judged["transitions"].items()), _NOTHING_AHEAD)
     told = judged["recommendation"]
     return {
         "transition": transition,
@@ -62,7 +65,7 @@ def flat(judged: dict[str, Any]) -> dict[str, Any]:
 
 def _schema(scorer: Scorer) -> pa.Schema:
     text, number = pa.string(), pa.float64()
-    columns = [
+    columns: list[tuple[str, pa.DataType]] = [
         ("lead_id", text), ("as_of", text), ("stage", text), ("transition", text), ("horizon_days", pa.int64()),
         ("probability", number), ("low", number), ("high", number), ("score", number), ("grade", text),
         ("action", text), ("recommended_stage", text), ("next_step", text), ("reasons", text), ("version", text),

@@ -16,12 +16,12 @@ from data.contract import DAY, HOUR, DataError, format_instant
 from data.funnel import Funnel, load_funnel
 from data.home import clock, leadscore_home
 from data.store import Store
-from features.warm import warm
 from registry.bundle import Bundle, HopModel
 from serving.contract import EventRow, ScoreRequest
 from serving.errors import NoChampion, NotReady
 from serving.logs import place_of
 from serving.scorer import Scorer
+from serving.warm import warm
 
 POLL_SECONDS = 1.0
 

@@ -19,6 +19,7 @@ def create(scopes: Sequence[str], owner: str | None, name: str) -> int:
 
 
 def list_all() -> int:
+    """Every key, living or not, without its secret."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("id", "begins with", "scopes", "owner", "name", "created", "last used", "revoked"):
         table.add_column(column)
@@ -32,6 +33,7 @@ def list_all() -> int:
 
 
 def revoke(id_: int) -> int:
+    """Ends a key."""
     with open_store() as store:
         store.revoke_key(id_)
     Console().print(f"Key {id_} is revoked.")

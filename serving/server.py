@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _BACKLOG = 2048
+_LAST_PORT = 65_535
 _GRACE_SECONDS = 10
 _LOG = logging.getLogger("leadscore.serve")
 
@@ -65,12 +66,22 @@ def _without_keys(settings: Settings) -> bool:
     return keyless
 
 
+def check_free(port: int) -> None:
+    """Raises DataError where `serve` could not listen on this port of this machine: better said before a training than after it."""
+    _listen("127.0.0.1", port).close()
+
+
 def _listen(host: str, port: int) -> socket.socket:
+    # getaddrinfo would take 70000 for 4464.
+    if not 0 <= port <= _LAST_PORT:
+        raise DataError(f"--port must be from 0 (any free one) to {_LAST_PORT}; got {port}.")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise DataError(f"{host}:{port} can't be listened on: {error.strerror}. Choose another with --host and --port.") from None
+        raise DataError(
+            f"{host}:{port} can't be listened on: {str(error.strerror).partition(' (')[0]}. Choose another with --host and --port."
+        ) from None
     listening.set_inheritable(True)
     return listening
 

@@ -8,7 +8,7 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 
 
 def sentence(column: Column, value: float) -> str:
-    """"Viewed the pricing page 3 times in the last 7 days"; what `absent` says where the value is nan."""
+    """ "Viewed the pricing page 3 times in the last 7 days"; what `absent` says where the value is nan."""
     return column.absent if isnan(value) else column.text.replace("{value}", in_words(value, column.unit))
 
 

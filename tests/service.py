@@ -31,7 +31,7 @@ def running(
         yield client
 
 
-def wait_for(client: TestClient, state: Any, seconds: float = 10) -> dict[str, Any]:
+def wait_for(client: TestClient, state: Any, seconds: float = 60) -> dict[str, Any]:
     """Polls /readyz until `state(answer)`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,5 +1,6 @@
 """`serve` as a process of its own: what it prints, logs, refuses, and how it ends."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -24,13 +25,15 @@ ROOT = Path(__file__).parent.parent
 # numba looks up scipy's version where it is installed: the package itself is light, its parts are not.
 HEAVY = ("mlflow", "sklearn", "scipy.linalg", "scipy.sparse", "scipy.special", "scipy.stats", "pandas", "pyarrow", "duckdb", "lightgbm", "matplotlib")
 START = "import sys; from serving.server import serve; sys.exit(serve({host!r}, {port}, {workers}))"
+PATIENCE_SECONDS = 60
+"""Long enough to compile the kernels where nothing has warmed them."""
 SECRET = "anna@example.org"
 
 
 def started(home: Path, host: str = "127.0.0.1", port: int = 0, workers: int = 1) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", START.format(host=host, port=port, workers=workers)]
     env = {key: value for key, value in os.environ.items() if not key.startswith("LEADSCORE_")} | {"LEADSCORE_HOME": str(home)}
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 @contextmanager
@@ -51,12 +54,18 @@ def serving(
         if log is not None:
             log.extend(json.loads(line) for line in lines.splitlines())
     finally:
-        process.kill()
-        process.communicate()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """With its workers, which would hold the pipes open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def _until_ready(url: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
             if urllib.request.urlopen(f"{url}/readyz", timeout=5).status == 200:
@@ -66,7 +75,7 @@ def _until_ready(url: str) -> None:
         except (urllib.error.URLError, ConnectionError):
             pass
         time.sleep(0.05)
-    raise AssertionError("not ready in 20 s")
+    raise AssertionError(f"not ready in {PATIENCE_SECONDS} s")
 
 
 def posted(url: str, body: Any, **headers: str) -> dict[str, Any]:
@@ -125,7 +134,10 @@ def test_several_workers_share_the_port(tmp_path: Path) -> None:
 
 def refused_start(home: Path, **how: Any) -> str:
     process = started(home, **how)
-    _, told = process.communicate(timeout=20)
+    try:
+        _, told = process.communicate(timeout=20)
+    finally:
+        _end(process)
     assert process.returncode == 1
     assert "Traceback" not in told
     return told
@@ -154,6 +166,10 @@ def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         assert f"127.0.0.1:{port} can't be listened on" in refused_start(tmp_path, port=port)
+
+
+def test_a_port_that_is_none_is_said_plainly(tmp_path: Path) -> None:
+    assert "--port must be from 0" in refused_start(tmp_path, port=70_000)
 
 
 def test_a_host_that_is_none_is_said_plainly(tmp_path: Path) -> None:

@@ -68,10 +68,6 @@ def test_compose_holds_no_secret_and_opens_no_port_to_the_world() -> None:
     assert "*.env" in (ROOT / ".gitignore").read_text("utf-8").split()
 
 
-WHOLE = (ROOT / "leadscore.py").exists() and (ROOT / "serving" / "app.py").exists()
-needs_whole_tree = pytest.mark.skipif(not WHOLE, reason="leadscore.py or serving/app.py is not there yet")
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The environment that the image ships, made by the image's own steps from the image's own context."""
@@ -103,13 +99,11 @@ def run_installed(folder: Path, *command: str) -> str:
 
 
 @pytest.mark.slow
-@needs_whole_tree
 def test_the_installed_command_runs_without_its_source(installed: Path) -> None:
     assert "serve" in run_installed(installed, "leadscore", "--help")
 
 
 @pytest.mark.slow
-@needs_whole_tree
 def test_the_service_loads_and_loads_no_training_library(installed: Path) -> None:
     code = f"import sys, serving.app; print(serving.app.__file__); print(sorted({HEAVY!r} & set(sys.modules)))"
     origin, heavy = run_installed(installed, "python", "-c", code).splitlines()
@@ -118,14 +112,12 @@ def test_the_service_loads_and_loads_no_training_library(installed: Path) -> Non
 
 
 @pytest.mark.slow
-@needs_whole_tree
 def test_the_image_holds_no_training_library(installed: Path) -> None:
     code = f"from importlib.util import find_spec; print([n for n in {sorted(HEAVY)!r} if find_spec(n)])"
     assert run_installed(installed, "python", "-c", code).strip() == "[]"
 
 
 @pytest.mark.slow
-@needs_whole_tree
 def test_the_kernels_are_compiled_already(installed: Path) -> None:
     """The sources' times are whole seconds, as image layers keep them, and warming again compiles nothing."""
     times = [path.stat().st_mtime_ns for path in installed.glob("env/lib/python3*/site-packages/features/*.py")]
@@ -133,5 +125,5 @@ def test_the_kernels_are_compiled_already(installed: Path) -> None:
     assert {time % 10**9 for time in times} == {0}
     before = {path: path.stat().st_mtime_ns for path in installed.glob("cache/**/*.nb?")}
     assert before
-    run_installed(installed, "python", "-m", "features.warm")
+    run_installed(installed, "python", "-m", "serving.warm")
     assert {path: path.stat().st_mtime_ns for path in installed.glob("cache/**/*.nb?")} == before

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from feature_oracle import DAY, ORACLES, Event, History, by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feature_oracle import DAY, ORACLES, Event, History, by_hand
 from features.declarations import WINDOWS, EventType, declare
 from features.rows import Known, compute
 from features.schema import Schema

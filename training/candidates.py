@@ -1,4 +1,4 @@
-"""The candidates, simplest first: base rate, logistic regression, LightGBM. Each is fitted on float32 rows with lead weights."""
+"""The candidates, simplest first: base rate, points rule, logistic regression, LightGBM. Each is fitted on float32 rows with lead weights."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,49 +11,56 @@ from sklearn.linear_model import LogisticRegression
 from registry.models import Boosted, Constant, Floats, Linear, Model, Rows
 
 Labels = NDArray[np.int8]
-SIMPLEST_FIRST = ("base_rate", "logistic", "lightgbm")
+SIMPLEST_FIRST = ("base_rate", "points", "logistic", "lightgbm")
 MAX_TREES = 600
 PATIENCE = 100
 """Trees of at most 8 leaves, strongly regularised, score better on leads than deeper ones, and explain ten times faster."""
 TREE_PARAMETERS: dict[str, Any] = {
     "objective": "binary",
-    "num_leaves": 8,
+    "num_leaves": 6,
     "learning_rate": 0.05,
-    "min_data_in_leaf": 60,
-    "lambda_l2": 20.0,
-    "feature_fraction": 0.35,
+    "lambda_l2": 50.0,
+    "feature_fraction": 0.25,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "max_bin": 127,
+    "max_bin": 63,
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 2,
+    "num_threads": 0,  # all cores: `deterministic` gives the same trees on any number
     "verbosity": -1,
 }
+LEAF_SHARE, LEAST_IN_LEAF, MOST_IN_LEAF = 0.005, 20, 150
+"""A leaf needs this share of the rows, within bounds: landmarks of one lead are alike, so few rows are fewer leads still."""
 
 
 @dataclass(frozen=True)
 class TreeSize:
-    """How many trees, at which learning rate."""
+    """How many trees, at which learning rate, were best for `rows` rows."""
 
     trees: int
+    rows: int = 1
     learning_rate: float = TREE_PARAMETERS["learning_rate"]
+
+    def scaled(self, rows: int) -> "TreeSize":
+        """More rows bear more trees: by the square root of their ratio (measured on sample worlds), in both directions."""
+        trees = max(round(self.trees * (rows / self.rows) ** 0.5), 1) if self.trees else 0
+        return TreeSize(min(trees, 2 * MAX_TREES), rows, self.learning_rate)
 
     def coarse(self) -> "TreeSize":
         """A third of the trees with three times the step: as much fitted in a third of the time, for refits that only show a spread."""
-        return TreeSize(max(self.trees // 3, 1), self.learning_rate * 3)
+        return TreeSize(max(self.trees // 3, 1), self.rows, self.learning_rate * 3)
 
 
-def fit_base_rate(X: Rows, y: Labels, weight: Floats) -> Constant:
+def fit_base_rate(y: Labels, weight: Floats) -> Constant:
     """The share that converts, as log-odds; half a lead is added to each side, so that none in a hundred is not never."""
     converted, all_ = float(weight[y == 1].sum()) + 0.5, float(weight.sum()) + 1.0
     return Constant(float(np.log(converted / (all_ - converted))))
 
 
-def fit_logistic(X: Rows, y: Labels, weight: Floats, strength: float = 0.02) -> Model:
+def fit_logistic(X: Rows, y: Labels, weight: Floats, strength: float = 0.003) -> Model:
     """Ridge logistic regression on standardised columns, each with a part for being missing. `strength` is the inverse of the penalty."""
     if y.min() == y.max():
-        return fit_base_rate(X, y, weight)
+        return fit_base_rate(y, weight)
     frame = _standardisation(X)
     z = frame.standardised(X)
     absent = np.isnan(z)
@@ -92,6 +99,7 @@ class TreeGrower:
         self.columns = useful_columns(X)
         self.width = X.shape[1]
         self.seed = seed
+        self._rows = y.size
         chosen = X[:, self.columns]
         self._data = lightgbm.Dataset(
             chosen,
@@ -102,7 +110,8 @@ class TreeGrower:
         ).construct()
 
     def _parameters(self, size: TreeSize, offset: int) -> dict[str, Any]:
-        return TREE_PARAMETERS | {"learning_rate": size.learning_rate, "seed": self.seed + offset}
+        least = min(max(int(LEAF_SHARE * self._rows), LEAST_IN_LEAF), MOST_IN_LEAF)
+        return TREE_PARAMETERS | {"learning_rate": size.learning_rate, "min_data_in_leaf": least, "seed": self.seed + offset}
 
     def grow(self, weight: Floats, size: TreeSize, offset: int = 0) -> Boosted:
         """`weight` (m,): lead-bootstrap counts or ones; rows of weight 0 are as good as absent."""

@@ -11,11 +11,14 @@ from registry.models import Floats, Model, Rows
 from training.bootstrap import difference_noise
 from training.candidates import SIMPLEST_FIRST, Curve, Labels, TreeGrower, TreeSize, fit_base_rate, fit_logistic
 from training.metrics import row_losses
+from training.points import fit_points
 from training.splits import Fold, Splits
 
 MIN_CONVERTED_LEADS = 20
 """Fewer converted leads than this, or fewer others, are no evidence for anything but a base rate."""
 TREE_STEP = 25
+NOISE = 2.0
+"""Standard errors: at one, a few hundred rows crown a candidate by luck, and the base rate would have been better."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,12 @@ def fit(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Model:
     """The candidate on all rows of the sample; the base rate where it has too little evidence for more."""
     weight = np.ones(sample.y.size)
     if candidate == "base_rate" or not sample.enough:
-        return fit_base_rate(sample.X, sample.y, weight)
+        return fit_base_rate(sample.y, weight)
+    if candidate == "points":
+        return fit_points(sample.X, sample.y)
     if candidate == "logistic":
         return fit_logistic(sample.X, sample.y, weight)
-    return TreeGrower(sample.X, sample.y, seed).grow(weight, size)
+    return TreeGrower(sample.X, sample.y, seed).grow(weight, size.scaled(sample.y.size))
 
 
 def choose(sample: Sample, splits: Splits, seed: int) -> Choice:
@@ -85,7 +90,8 @@ def _forward_trees(sample: Sample, folds: Sequence[Fold], seed: int) -> tuple[Fl
     for f in folds:
         train, other = sample.where(f.train), sample.where(f.validate)
         curves.append(TreeGrower(train.X, train.y, seed).curve(other.X, other.y) if train.enough else None)
-    size = _best_size([(curve.losses, int(f.validate.sum())) for curve, f in zip(curves, folds, strict=True) if curve is not None])
+    grown = [(curve.losses, int(f.validate.sum()), int(f.train.sum())) for curve, f in zip(curves, folds, strict=True) if curve is not None]
+    size = _best_size(grown)
     raw = [
         fit("base_rate", size, sample.where(f.train), seed).raw_score(sample.X[f.validate])
         if curve is None
@@ -95,20 +101,22 @@ def _forward_trees(sample: Sample, folds: Sequence[Fold], seed: int) -> tuple[Fl
     return np.concatenate(raw), size
 
 
-def _best_size(curves: Sequence[tuple[Floats, int]]) -> TreeSize:
-    """The number of trees, in steps, with the lowest log loss over the rows of all folds; a fold that stopped early had only got worse."""
-    longest = max(losses.size for losses, _ in curves)
-    total = sum((np.pad(losses, (0, longest - losses.size), "edge") * rows for losses, rows in curves), np.zeros(longest))
+def _best_size(curves: Sequence[tuple[Floats, int, int]]) -> TreeSize:
+    """The number of trees, in steps, with the lowest log loss over the rows asked of all folds; a fold that stopped early had only got worse.
+    `curves` holds (losses, rows asked, rows trained on) of each fold."""
+    longest = max(losses.size for losses, _, _ in curves)
+    total = sum((np.pad(losses, (0, longest - losses.size), "edge") * asked for losses, asked, _ in curves), np.zeros(longest))
     steps = np.arange(TREE_STEP, longest + 1, TREE_STEP)
-    return TreeSize(int(steps[np.argmin(total[steps - 1])]))
+    trained = sum(asked * rows for _, asked, rows in curves) // max(sum(asked for _, asked, _ in curves), 1)
+    return TreeSize(int(steps[np.argmin(total[steps - 1])]), trained)
 
 
 def _simplest_within_noise(losses: dict[str, Floats], lead: Ints) -> tuple[str, str]:
-    """The first candidate, simplest first, whose mean loss is at most one standard error above the best one's."""
+    """The first candidate, simplest first, whose mean loss is at most NOISE standard errors above the best one's."""
     best = min(losses, key=lambda name: float(losses[name].mean()))
     for name in SIMPLEST_FIRST:
         worse, error = difference_noise(losses[name], losses[best], lead)
-        if name == best or worse <= error:
+        if name == best or worse <= NOISE * error:
             told = "lowest forward log loss" if name == best else f"within noise of {best} ({worse:.5f} +- {error:.5f}) and simpler"
             return name, f"{name}: {told}"
     raise AssertionError("the best candidate is always within noise of itself")

@@ -22,29 +22,44 @@ from training.run import Tell, Trained
 from training.run import train as train_bundle
 from training.story import tell_result
 
-_ERR = Console(stderr=True)
+_ASKED = (
+    '{"lead": {"lead_id": "L-1", "job_title": "Head of Purchasing", "country": "SE", "email": "eva@example.com"}, '
+    '"account": {"industry": "manufacturing", "employees": "500-999"}, '
+    '"events": [{"occurred_at": "2026-06-28T09:00:00Z", "type": "pricing_page_view"}, '
+    '{"occurred_at": "2026-06-29T10:30:00Z", "type": "email_reply"}], '
+    '"as_of": "2026-06-30T00:00:00Z"}'
+)
 
 
 @contextmanager
 def _telling() -> Iterator[Tell]:
     """What is being done, with the seconds so far: a spinner in a terminal, lines elsewhere."""
-    began = time.perf_counter()
-    if not _ERR.is_terminal:
-        yield lambda what: _ERR.print(f"{time.perf_counter() - began:6.1f} s  {what}", highlight=False)
+    began, console, told = time.perf_counter(), Console(stderr=True), ""
+    if console.is_terminal:
+        with console.status("starting") as status:
+            yield lambda what: status.update(f"{time.perf_counter() - began:4.0f} s  {what}")
         return
-    with _ERR.status("starting") as status:
 
-        def tell(what: str) -> None:
-            status.update(f"{time.perf_counter() - began:4.0f} s  {what}")
+    def tell(what: str) -> None:
+        nonlocal told
+        if what != told:
+            _say(f"{time.perf_counter() - began:6.1f} s  {what}")
+        told = what
 
-        yield tell
+    yield tell
+
+
+def _say(text: str) -> None:
+    """A line for people: on standard error, as it is, wrapped by nobody."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def sample(out: str, leads: int, seed: int) -> int:
     """Writes a sample world and says what is in it."""
     with _telling() as tell:
         made = write_sample(Path(out), leads, seed, lambda what, _: tell(what))
-    _ERR.print(
+    _say(
         f"{made.leads:,} leads of {made.accounts:,} accounts with {made.events:,} events in {made.path}: {made.prospects:,} became prospects, "
         f"{made.opportunities:,} opportunities, {made.customers:,} customers. The truth is in {made.path / 'truth'}."
     )
@@ -53,22 +68,27 @@ def sample(out: str, leads: int, seed: int) -> int:
 
 def validate(dataset: str, config: str | None, mapping: str | None, json: str | None) -> int:
     """Prints every broken rule; 1 if one of them stops."""
+    _check_writable(json)
     try:
         with _telling() as tell:
             _, report = _read(dataset, _funnel(config), mapping, tell)
     except InvalidDataset as error:
         report = error.report
-    print(report.text())
+    (sys.stderr if json == "-" else sys.stdout).write(f"{report.text()}\n")
     _write_json(json, report.to_json())
     return 0 if report.ok else 1
 
 
 def train(dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, json: str | None) -> int:
     """Trains, records, decides on promotion, and tells the story."""
-    with _telling() as tell:
-        version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell)
+    _check_writable(json)
+    try:
+        with _telling() as tell:
+            version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell)
+    except KeyboardInterrupt:
+        raise DataError("stopped before it was done: nothing was promoted, and what served before still serves.") from None
     for warning in report.warnings:
-        _ERR.print(f"warning: {warning.text()}", highlight=False, markup=False)
+        _say(f"warning: {warning.text()}")
     tell_result(Console(file=sys.stderr if json == "-" else None), version, decision, promoted, trained)
     _write_json(json, {"version": version, "promoted": promoted, "decision": list(decision)} | trained.report)
     return 0
@@ -78,7 +98,10 @@ def _train(
     dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, tell: Tell
 ) -> tuple[str, tuple[str, ...], bool, Trained, Report]:
     funnel = _funnel(config)
+    open_store().close()  # a store that can't be reached is told before the work, not after it
     read, report = _read(dataset, funnel, mapping, tell)
+    if not read.leads.num_rows:
+        raise DataError(f"{dataset} holds no lead, so there is nothing to learn from: leads has a header and no row. Export it again.")
     trained = train_bundle(read, funnel, clock(), seed, tell)
     tell("recording the run in MLflow")
     from registry import promotion, tracking  # mlflow takes seconds to import: only once there is something to record
@@ -105,18 +128,13 @@ def demo(leads: int, port: int) -> None:
     if not (folder / "README.txt").exists():
         sample(str(folder), leads, 0)
     with open_store() as store:
-        trained = store.champion() is not None
-    if not trained:
+        champion = store.champion()
+    if champion is None:
         train(str(folder), None, None, "always", 0, None)
-    body = (
-        '{"lead": {"lead_id": "L-1", "job_title": "Head of Purchasing", "country": "SE", "email": "eva@example.com"}, '
-        '"account": {"industry": "manufacturing", "employees": "500-999"}, '
-        '"events": [{"occurred_at": "2026-06-28T09:00:00Z", "type": "pricing_page_view"}, {"occurred_at": "2026-06-29T10:30:00Z", "type": "email_reply"}], '
-        '"as_of": "2026-06-30T00:00:00Z"}'
-    )
-    _ERR.print("\nTry it:", style="bold")
-    _ERR.print(f"  curl -s localhost:{port}/v1/score -H 'content-type: application/json' -d '{body}'", highlight=False, soft_wrap=True)
-    _ERR.print(f"  the API's pages: http://localhost:{port}/docs\n", highlight=False)
+    else:
+        _say(f"Version {champion[0]} is the champion already: nothing is trained. For a fresh demo name another folder in LEADSCORE_HOME.")
+    _say(f"\nTry it, once it is ready:\n  curl -s localhost:{port}/v1/score -H 'content-type: application/json' -d '{_ASKED}'")
+    _say(f"  the API's pages: http://localhost:{port}/docs\n")
 
 
 def _funnel(config: str | None) -> Funnel:
@@ -127,14 +145,24 @@ def _read(dataset: str, funnel: Funnel, mapping: str | None, tell: Tell) -> tupl
     return read_dataset(dataset, funnel=funnel, mapping=load_mapping(mapping) if mapping else None, on_progress=tell)
 
 
+def _check_writable(target: str | None) -> None:
+    """Before the work, not after it: a folder that is missing, or a name that is one."""
+    if target in (None, "-"):
+        return
+    path = Path(str(target))
+    if path.is_dir() or not path.parent.is_dir():
+        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise DataError(f"--json must name a file that can be written; {target} can't be: {why}. Name another.")
+
+
 def _write_json(target: str | None, document: dict[str, Any]) -> None:
     if target is None:
         return
-    text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     if target == "-":
-        print(text)
+        sys.stdout.write(text)
         return
     try:
-        Path(target).write_text(text + "\n", encoding="utf-8")
+        Path(target).write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(f"--json must name a file that can be written; {target} can't be: {error.strerror}. Name another.") from None

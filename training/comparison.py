@@ -35,9 +35,12 @@ def decide(ours: pa.Table, theirs: pa.Table | None, champion: str | None) -> Dec
 def _compared(shared: pa.Table, champion: str) -> Decision:
     y = np.asarray(shared["y"], np.float64)
     ours, theirs = (row_losses(y, np.asarray(shared[name], np.float64)) for name in ("probability", "probability_champion"))
-    lead = np.unique(shared["lead_id"].to_pylist(), return_inverse=True)[1]
+    lead = np.unique(np.asarray(shared["lead_id"], dtype=str), return_inverse=True)[1]
     better, error = difference_noise(theirs, ours, lead)
-    told = f"log loss {ours.mean():.5f} against {theirs.mean():.5f} of champion {champion} on {y.size:,} shared test landmarks, better by {better:.5f} +- {error:.5f}"
+    told = (
+        f"log loss {ours.mean():.5f} against {theirs.mean():.5f} of champion {champion} on {y.size:,} shared test landmarks, "
+        f"better by {better:.5f} +- {error:.5f}"
+    )
     if better > error > 0:
         return Decision(True, (f"{told}: beyond noise.",))
     return Decision(False, (f"{told}: not better beyond noise, so champion {champion} stays.",))

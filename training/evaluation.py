@@ -1,16 +1,16 @@
 """How good a hop's forward twin is on what it has never seen: the numbers of `train --json`, with intervals that resample leads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from registry.models import Floats
-from training.bootstrap import interval
+from training.bootstrap import Metric, interval
 from training.choice import Sample
 from training.metrics import auc, average_precision, brier, ece, ece_of_perfect, lift_top_decile, log_loss
 
-METRICS = {
+METRICS: dict[str, Callable[..., float]] = {
     "auc": auc,
     "average_precision": average_precision,
     "log_loss": log_loss,
@@ -18,11 +18,6 @@ METRICS = {
     "ece": ece,
     "lift_top_decile": lift_top_decile,
 }
-
-
-def base_rate(y: Floats, p: Floats, w: Floats) -> float:
-    """Share that converts, in [0, 1]."""
-    return float(y @ w / w.sum())
 
 
 def scores(sample: Sample, p: Floats) -> dict[str, float]:
@@ -34,11 +29,12 @@ def scores(sample: Sample, p: Floats) -> dict[str, float]:
 def intervals(sample: Sample, p: Floats, seed: int) -> dict[str, list[float]]:
     """90 % lead-bootstrap interval of each metric."""
     y = sample.y.astype(np.float64)
-    of = {name: _weighted(metric) for name, metric in METRICS.items()} | {"base_rate": base_rate}
+    of: dict[str, Metric] = {name: _weighted(metric) for name, metric in METRICS.items()}
+    of["base_rate"] = lambda y, _, w: float(y @ w / w.sum())
     return {name: [_plain(v) for v in interval(metric, y, p, sample.lead, seed=seed)] for name, metric in of.items()}
 
 
-def _weighted(metric: Any) -> Any:
+def _weighted(metric: Callable[..., float]) -> Metric:
     return lambda y, p, w: metric(y, p, w=w)
 
 

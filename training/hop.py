@@ -16,8 +16,8 @@ from training.calibration import fit_calibrator
 from training.candidates import SIMPLEST_FIRST
 from training.choice import Choice, Sample, choose, fit
 from training.evaluation import details, intervals, scores
-from training.spread import fit_spread
 from training.splits import Fold, Splits, forward_splits, random_split
+from training.spread import fit_spread
 
 MOST_POPULATION = 2001
 """Probabilities kept as the population that a score is a percentile of."""
@@ -94,7 +94,7 @@ def _measure(task: Task, choice: Choice, splits: Splits, seed: int) -> tuple[For
         "candidate": choice.candidate,
         "why": choice.why,
         "forward_log_loss": choice.losses,
-        "trees": choice.size.trees if choice.candidate == "lightgbm" else None,
+        "trees": choice.size.scaled(sample.y.size).trees if choice.candidate == "lightgbm" else None,
         "horizon_days": task.horizon_days,
         "horizon_reason": task.horizon_reason,
         "landmarks": {

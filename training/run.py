@@ -115,7 +115,10 @@ def _task(
 def _absent(task: Task) -> dict[str, Any]:
     converted = int(np.unique(task.sample.lead[task.sample.y == 1]).size)
     others = int(np.unique(task.sample.lead[task.sample.y == 0]).size)
-    why = f"not enough evidence: {converted} leads made it within {task.horizon_days} days and {others} did not; at least {MIN_CONVERTED_LEADS} of each are needed"
+    why = (
+        f"not enough evidence: {converted} leads made it within {task.horizon_days} days and {others} did not; "
+        f"at least {MIN_CONVERTED_LEADS} of each are needed"
+    )
     return {"stage": task.stage, "transition": task.transition, "absent": why, "censored": task.censored}
 
 
@@ -138,8 +141,8 @@ def _forward(cohort: Cohort, task: Task, twin: ForwardTwin) -> pa.Table:
 def _nothing_to_learn(names: Sequence[str]) -> str:
     stood = ", ".join(names) or "none"
     return (
-        f"no transition has enough evidence to be learned: at least {MIN_CONVERTED_LEADS} converted leads and as many others, each with a whole horizon "
-        f"of history behind them, are needed. Stages found: {stood}. Check that `stages` holds the entries, or wait for more."
+        f"no transition has enough evidence to be learned: at least {MIN_CONVERTED_LEADS} converted leads and as many others are needed, "
+        f"each with a whole horizon of history behind them. Stages found: {stood}. Check that `stages` holds the entries, or wait for more."
     )
 
 

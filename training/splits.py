@@ -1,6 +1,7 @@
 """Forward folds in time with an embargo of one horizon: what chooses never sees what measures."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def forward_splits(as_of: Ints, horizon: int) -> Splits:
     cut = _quantile(as_of, 1 - TEST_SHARE)
     edges = [*(_quantile(as_of, share) for share in FOLD_EDGES), cut]
     known_before_test = as_of + horizon <= cut
-    folds = [Fold(as_of + horizon <= low, (as_of >= low) & (as_of < high) & known_before_test) for low, high in zip(edges, edges[1:], strict=False)]
+    folds = [Fold(as_of + horizon <= low, (as_of >= low) & (as_of < high) & known_before_test) for low, high in pairwise(edges)]
     return Splits(tuple(folds), Fold(known_before_test, as_of >= cut), cut)
 
 

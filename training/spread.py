@@ -9,14 +9,15 @@ from registry.models import Boosted, Constant, Floats, Model
 from training.bootstrap import lead_bootstrap
 from training.candidates import TREE_PARAMETERS, TreeGrower, TreeSize, fit_base_rate, fit_logistic, useful_columns
 from training.choice import Sample
+from training.points import fit_points
 
 REFITS = 12
-WIDENING = 1.25
+WIDENING = 2.0
 """What the refits' spread is multiplied by: they share one choice of size and one penalty, so they agree more than they should. Fixed on sample
 worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them."""
 MOST_ROWS = 20_000
 """Rows that the spread is measured on: a smooth function of the row needs no more."""
-_SMALL = TREE_PARAMETERS | {"objective": "regression", "learning_rate": 0.1}
+_SMALL = TREE_PARAMETERS | {"objective": "regression", "learning_rate": 0.1, "lambda_l2": 1.0, "min_data_in_leaf": 50}
 
 
 def fit_spread(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Model:
@@ -34,11 +35,14 @@ def _refits(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Iterat
     for i, weight in enumerate(lead_bootstrap(sample.lead, REFITS, seed)):
         drawn = weight > 0
         if grower is not None:
-            yield grower.grow(weight.astype(np.float64), size.coarse(), offset=i + 1)
+            yield grower.grow(weight.astype(np.float64), size.scaled(sample.y.size).coarse(), offset=i + 1)
         elif candidate == "logistic":
             yield fit_logistic(sample.X[drawn], sample.y[drawn], weight[drawn].astype(np.float64))
+        elif candidate == "points":
+            rows = np.repeat(np.arange(weight.size), weight)
+            yield fit_points(sample.X[rows], sample.y[rows])
         else:
-            yield fit_base_rate(sample.X, sample.y, weight.astype(np.float64))
+            yield fit_base_rate(sample.y, weight.astype(np.float64))
 
 
 def _distilled(X: np.ndarray[tuple[int, int], np.dtype[np.float32]], target: Floats, seed: int) -> Boosted:

@@ -8,24 +8,26 @@ from rich.table import Table
 
 from training.run import Trained
 
+_TITLE = "Measured on the last fifth of the history, which nothing had seen"
+_COLUMNS = ("transition", "AUC (90 %)", "log loss", "base rate's", "logistic's")
+"""What fits into 80 columns; the rest follows in words."""
+
 
 def tell_result(console: Console, version: str, decision: Sequence[str], promoted: bool, trained: Trained) -> None:
-    """One table of the test, beside the baselines; then leaks, what is absent, and the decision."""
+    """One table of the test, beside the baselines; then each transition in words, leaks, and the decision. No line is cut or broken."""
     console.print(_table(trained.report["transitions"]))
-    for transition, told in trained.report["transitions"].items():
-        for line in _notes(transition, told):
-            console.print(f"  {line}", highlight=False, markup=False)
+    lines = [line for transition, told in trained.report["transitions"].items() for line in _notes(transition, told)]
     for leak in trained.bundle.about["leaks"]:
-        console.print(f"  leak: {leak['column']} {'kept' if leak['kept'] else 'left out'}: {leak['why']}", highlight=False, markup=False)
-    verdict = "is the champion now" if promoted else "is a challenger; it does not serve"
-    console.print(f"Version {version} {verdict}: {' '.join(decision)}", markup=False)
+        lines.append(f"\nleak: {leak['column']} {'kept' if leak['kept'] else 'left out'}: {leak['why']}")
+    verdict = "is the champion now" if promoted else "is a challenger and does not serve"
+    lines.append(f"\nVersion {version} {verdict}: {' '.join(decision)}")
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(transitions: Mapping[str, Any]) -> Table:
-    table = Table(title="On the last fifth of the history, which nothing had seen (90 % intervals over leads)", title_justify="left", box=None, pad_edge=False)
-    columns = ("transition", "horizon", "model", "landmarks", "converted", "AUC", "log loss", "base rate's", "logistic's", "ECE", "by chance", "top tenth")
-    for name in columns:
-        table.add_column(name, justify="left" if name in ("transition", "model") else "right")
+    table = Table(title=_TITLE, title_justify="left", box=None, pad_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, justify="left" if name == "transition" else "right", no_wrap=True)
     for transition, told in transitions.items():
         if "absent" not in told:
             table.add_row(transition, *_cells(told))
@@ -33,28 +35,25 @@ def _table(transitions: Mapping[str, Any]) -> Table:
 
 
 def _cells(told: Mapping[str, Any]) -> tuple[str, ...]:
-    test, low_high, baselines = told["test"], told["intervals"], told["baselines"]
+    test, baselines = told["test"], told["baselines"]
+    low, high = told["intervals"]["auc"]
     return (
-        f"{told['horizon_days']} d",
-        told["candidate"] + (f" ({told['trees']} trees)" if told["trees"] else ""),
-        f"{told['landmarks']['test']:,}",
-        f"{test['base_rate']:.1%}",
-        f"{test['auc']:.3f} [{low_high['auc'][0]:.3f}, {low_high['auc'][1]:.3f}]",
+        f"{test['auc']:.3f} ({low:.2f}-{high:.2f})",
         f"{test['log_loss']:.4f}",
         f"{baselines['base_rate']['log_loss']:.4f}",
         f"{baselines['logistic']['log_loss']:.4f}",
-        f"{test['ece']:.3f}",
-        f"{told['ece_of_perfect']['mean']:.3f}",
-        f"{test['lift_top_decile']:.1f}x",
     )
 
 
 def _notes(transition: str, told: Mapping[str, Any]) -> list[str]:
     if "absent" in told:
-        return [f"{transition}: {told['absent']}"]
-    marks, random = told["landmarks"], told["random_split"]
+        return [f"\n{transition}: {told['absent']}"]
+    test, marks, random = told["test"], told["landmarks"], told["random_split"]
+    trees = f" of {told['trees']} trees" if told["trees"] else ""
     return [
-        f"{transition}: horizon {told['horizon_days']} days. {told['horizon_reason']}",
-        f"{transition}: {marks['refit']:,} landmarks in the bundle; {marks['censored']:,} left out as censored; at stage entry AUC {told['auc_at_entry']:.3f}",
-        f"{transition}: a random split would have claimed AUC {random['auc']:.3f}, log loss {random['log_loss']:.4f}: not to be believed",
+        f"\n{transition} within {told['horizon_days']} days. {told['horizon_reason']}",
+        f"  model: {told['candidate']}{trees}, on {marks['refit']:,} landmarks; {marks['censored']:,} left out, their horizon is not over",
+        f"  test: {marks['test']:,} landmarks, {test['base_rate']:.1%} converted, the top tenth {test['lift_top_decile']:.1f} times as often",
+        f"  calibration error {test['ece']:.3f}; a perfect model would show {told['ece_of_perfect']['mean']:.3f} by chance",
+        f"  at stage entry AUC {told['auc_at_entry']:.3f}; a random split would have claimed {random['auc']:.3f}: not to be believed",
     ]

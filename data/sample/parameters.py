@@ -27,16 +27,16 @@ LEAD, PROSPECT, OPPORTUNITY, CUSTOMER, DISQUALIFIED, LOST, ANONYMOUS = range(7)
 # type -> daily rate of a lead that is dormant, curious, ready
 INBOUND = MappingProxyType(
     {
-        "email_open": (0.016, 0.13, 0.34),
-        "email_click": (0.003, 0.06, 0.20),
-        "email_reply": (0.0005, 0.010, 0.09),
-        "page_view": (0.008, 0.22, 0.60),
-        "pricing_page_view": (0.0005, 0.015, 0.36),
-        "form_submit": (0.0003, 0.010, 0.05),
-        "download": (0.0006, 0.030, 0.05),
+        "email_open": (0.012, 0.13, 0.4),
+        "email_click": (0.002, 0.06, 0.26),
+        "email_reply": (0.0004, 0.008, 0.12),
+        "page_view": (0.006, 0.2, 0.7),
+        "pricing_page_view": (0.0004, 0.012, 0.42),
+        "form_submit": (0.0003, 0.01, 0.05),
+        "download": (0.0005, 0.03, 0.06),
         "webinar": (0.0005, 0.015, 0.025),
-        "meeting": (0.0001, 0.004, 0.09),
-        "trial_use": (0.0003, 0.020, 0.46),
+        "meeting": (0.0001, 0.003, 0.11),
+        "trial_use": (0.0002, 0.015, 0.55),
         "email_unsubscribe": (0.0015, 0.0006, 0.0001),
     }
 )
@@ -45,7 +45,7 @@ EVENT_TYPES = (*INBOUND, *OUTBOUND)
 LATE_TYPES = ("meeting", "outbound_call")  # people log these, some of them days later
 MEETING = EVENT_TYPES.index("meeting")
 
-ACTIVITY = (0.9, 1.12)  # a lead's own lasting habit multiplies its inbound rates; hidden, either is as likely
+ACTIVITY = (0.92, 1.09)  # a lead's own lasting habit multiplies its inbound rates; hidden, either is as likely
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,10 @@ def _outbound() -> Floats:
 def _overnight() -> tuple[Floats, Floats]:
     hazard, push = np.zeros((6, 3, 6)), np.zeros((6, 6, 2))
     steps = (
-        (LEAD, PROSPECT, (0.0001, 0.008, 0.062), (1.0, 0.0)),
+        (LEAD, PROSPECT, (0.0001, 0.006, 0.075), (1.0, 0.0)),
         (LEAD, OPPORTUNITY, (0.0, 0.0001, 0.0015), (1.0, 0.0)),
         (LEAD, DISQUALIFIED, (0.0220, 0.0040, 0.0005), (-0.3, 0.0)),
-        (PROSPECT, OPPORTUNITY, (0.0006, 0.007, 0.042), (0.0, 1.0)),
+        (PROSPECT, OPPORTUNITY, (0.0002, 0.005, 0.065), (0.0, 0.8)),
         (PROSPECT, DISQUALIFIED, (0.014, 0.004, 0.0015), (0.0, -0.4)),
         (PROSPECT, LEAD, (0.0015, 0.0005, 0.0), (0.0, 0.0)),
         (OPPORTUNITY, CUSTOMER, (0.001, 0.007, 0.028), (0.0, 0.5)),

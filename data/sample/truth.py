@@ -7,9 +7,9 @@ chance that depends on the days gone by, so its rate is thinned by exactly that:
 import numpy as np
 from numba import njit
 
+from data.sample.lives import Histories, overnight
 from data.sample.parameters import ANONYMOUS, CUSTOMER, LATE_DAYS, LATE_SHARE, LEAD, MEETING, PROSPECT, Floats, Ints, Laws
 from data.sample.people import People
-from data.sample.simulate import Histories, overnight
 
 
 def beliefs(crowd: People, histories: Histories, laws: Laws, as_of_days: Ints) -> tuple[Floats, Ints]:

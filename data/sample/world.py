@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.contract import DAY
+from data.sample.lives import Histories, live
 from data.sample.parameters import CUSTOMER, DAYS, LEAD, OPPORTUNITY, START, Floats, Ints, Laws, laws
 from data.sample.people import People, people
-from data.sample.simulate import Histories, live
 from data.sample.truth import arrival_chances, beliefs, reach_chances
 
 TRANSITIONS = ("lead->prospect", "prospect->opportunity", "opportunity->customer")

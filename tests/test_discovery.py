@@ -1,0 +1,168 @@
+"""What is found in the data: event types, kinds of attributes, what is left out and why; both ends of each limit."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pytest
+
+from data.dataset import Dataset
+from data.funnel import EventType, Funnel
+from data.tables import empty_table
+from features.attributes import Attribute
+from features.discovery import MAX_LEVELS, MAX_TYPES, MIN_EVENTS, MIN_LEVEL_COUNT, discover
+from features.schema import OTHER_TYPE, Schema
+from worlds import TABLES, World, with_rows
+
+Values = Sequence[str | None]
+
+
+def dataset_of(leads: dict[str, Values] | None = None, accounts: dict[str, Values] | None = None, events: Sequence[tuple[str, int]] = ()) -> Dataset:
+    """Columns of the lead and account tables, and (event type, how many)."""
+    tables = {name: empty_table(name) for name in TABLES}
+    for name, columns, key in (("leads", leads, "lead_id"), ("accounts", accounts, "account_id")):
+        for column, values in (columns or {}).items():
+            rows = [{key: str(i)} for i in range(len(values))]
+            tables[name] = tables[name] if tables[name].num_rows else with_rows(tables[name], rows)
+            place = tables[name].column_names.index(column) if column in tables[name].column_names else None
+            text = pa.array(values, pa.string())
+            tables[name] = tables[name].append_column(column, text) if place is None else tables[name].set_column(place, column, text)
+    told = [{"lead_id": "0", "occurred_at": 1, "type": kind} for kind, n in events for _ in range(n)]
+    tables["events"] = with_rows(tables["events"], told)
+    return Dataset(**tables, digest="made by hand")
+
+
+def attribute(values: Values, name: str = "field", funnel: Funnel | None = None) -> Attribute | str | None:
+    """How one lead column is declared, or why it is left out; None where it holds nothing."""
+    schema, left_out = discover(dataset_of({name: values}), funnel or Funnel())
+    found = [a for a in schema.attributes if a.inputs[0] == f"lead.{name}"]
+    return found[0] if found else next((c.why for c in left_out if c.column == f"lead.{name}"), None)
+
+
+def repeated(*values: str | None, times: int = 50) -> Values:
+    return [v for v in values for _ in range(times)]
+
+
+KINDS: list[tuple[str, Values, str]] = [
+    ("words", repeated("red", "blue"), "category"),
+    ("numbers", repeated("1", "2.5", "1,000"), "number"),
+    ("bands", repeated("1-10", "11-50", "1000+"), "number"),
+    ("money", [f"€ {i * 37 % 1000}.{i % 10}5k" for i in range(200)], "number"),
+    ("numbers and one word in a hundred", [*(str(i * 13 % 977) for i in range(99)), "unknown"], "number"),
+    ("codes with leading zeros", repeated("007", "008"), "category"),
+    ("yes and no", repeated("true", "false", None), "category"),
+]
+
+
+@pytest.mark.parametrize(("values", "kind"), [case[1:] for case in KINDS], ids=[case[0] for case in KINDS])
+def test_the_kind_of_a_column(values: Values, kind: str) -> None:
+    found = attribute(values)
+    assert isinstance(found, Attribute)
+    assert found.kind == kind
+
+
+LEFT_OUT: list[tuple[str, str, Values, str]] = [
+    ("a number counted up", "field", [str(i) for i in range(100)], "serial number"),
+    ("a number of a database, with large gaps", "crm_row", [str(i * 7_919_317 % 1_000_000_007) for i in range(2_000)], "serial number"),
+    ("an identifier", "field", [f"id-{i}" for i in range(500)], "identifier or free text"),
+    ("free text", "field", [f"talked to {i} about {i * i}" for i in range(500)], "identifier or free text"),
+    ("dates", "field", [f"2026-01-{1 + i % 28:02}T{i % 24:02}:{i // 24:02}:00Z" for i in range(500)], "dates without a history"),
+    ("a name", "last_name", repeated("Berg", "Silva"), "personal data"),
+    ("an address", "linkedin", repeated("a", "b"), "personal data"),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "why"), [case[1:] for case in LEFT_OUT], ids=[case[0] for case in LEFT_OUT])
+def test_what_is_left_out_and_why(name: str, values: Values, why: str) -> None:
+    found = attribute(values, name)
+    assert isinstance(found, str), found
+    assert why in found
+
+
+@pytest.mark.parametrize("values", [[], [None, None]])
+def test_an_empty_column_is_nothing(values: Values) -> None:
+    assert attribute(values) is None
+
+
+@pytest.mark.parametrize("name", ["lead_id", "created_at", "account_id", "owner", "recorded_at"])
+def test_keys_and_owners_are_no_attributes(name: str) -> None:
+    schema, _ = discover(dataset_of({"field": repeated("a", "b")}), Funnel())
+    assert f"lead.{name}" not in schema.inputs
+
+
+def test_contact_and_title_are_read_for_what_they_tell() -> None:
+    schema, _ = discover(dataset_of({"email": ["a@b.se"], "phone": ["+4681234567"], "job_title": ["CEO"]}), Funnel())
+    assert [(a.name, a.kind, a.inputs) for a in schema.attributes] == [
+        ("email", "email", ("lead.email", "account.domain")),
+        ("job_title", "title", ("lead.job_title",)),
+        ("phone", "phone", ("lead.phone", "lead.country")),
+    ]
+
+
+def test_a_column_of_accounts_says_whose_it_is() -> None:
+    schema, _ = discover(dataset_of({"country": repeated("SE", "NO")}, {"country": repeated("DE", "BR"), "employees": repeated("5", "7")}), Funnel())
+    assert [(a.name, a.level) for a in schema.attributes] == [
+        ("country", "organization"),
+        ("account_country", "organization"),
+        ("account_employees", "organization"),
+    ]
+
+
+@pytest.mark.parametrize(("times", "levels"), [(MIN_LEVEL_COUNT, ("common", "rare")), (MIN_LEVEL_COUNT - 1, ("common",))])
+def test_rare_levels_share_a_column(times: int, levels: tuple[str, ...]) -> None:
+    found = attribute([*repeated("common", times=1_000), *repeated("rare", times=times)])
+    assert isinstance(found, Attribute)
+    assert found.levels == levels
+
+
+def test_only_the_most_frequent_levels_have_a_column_and_ties_go_by_name() -> None:
+    found = attribute(repeated(*(f"level {i:02}" for i in range(MAX_LEVELS + 3)), times=40))
+    assert isinstance(found, Attribute)
+    assert found.levels == tuple(f"level {i:02}" for i in range(MAX_LEVELS))
+
+
+@pytest.mark.parametrize("exclude", ["field", "lead.field"])
+def test_the_team_leaves_columns_out(exclude: str) -> None:
+    assert attribute(repeated("a", "b"), funnel=Funnel(exclude=(exclude,))) == "left out by funnel.toml"
+
+
+def types_of(events: Sequence[tuple[str, int]], funnel: Funnel | None = None) -> Schema:
+    return discover(dataset_of({"field": repeated("a", "b")}, events=events), funnel or Funnel())[0]
+
+
+@pytest.mark.parametrize(("count", "names"), [(MIN_EVENTS, ["email_open", "rare"]), (MIN_EVENTS - 1, ["email_open", OTHER_TYPE])])
+def test_rare_event_types_count_together(count: int, names: list[str]) -> None:
+    schema = types_of([("email_open", 100), ("rare", count)])
+    assert [t.name for t in schema.types] == names
+    assert schema.type_code("never seen before") == (len(names) - 1 if OTHER_TYPE in names else -1)
+
+
+def test_there_is_a_limit_to_event_types() -> None:
+    schema = types_of([(f"type {i:03}", 100 - i) for i in range(MAX_TYPES + 1)])
+    assert len(schema.types) == MAX_TYPES + 1
+    assert schema.types[-1].name == OTHER_TYPE
+    assert schema.type_code(f"type {MAX_TYPES:03}") == MAX_TYPES
+
+
+def test_the_team_names_joins_and_drops_event_types() -> None:
+    funnel = Funnel(
+        event_types={"spam": EventType(exclude=True), "mail": EventType.model_validate({"as": "email_open"}), "visit": EventType(label="Came by")}
+    )
+    schema = types_of([("spam", 50), ("mail", 15), ("email_open", 15), ("visit", 30)], funnel)
+    assert [(t.name, t.phrase, t.direction) for t in schema.types] == [("email_open", "Opened an e-mail", "inbound"), ("visit", "Came by", "inbound")]
+    assert schema.type_code("spam") == -1
+    assert schema.type_code("mail") == schema.type_code("email_open") == 0
+
+
+def test_the_schema_is_a_document(sample: World) -> None:
+    schema = sample.bundle.schema
+    again = Schema.from_document(schema.document())
+    assert again == schema
+    assert again.hash == schema.hash
+    assert [c.name for c in again.columns] == [c.name for c in schema.columns]
+    assert len({c.name for c in schema.columns}) == len(schema.columns)
+
+
+def test_a_schema_of_another_version_is_refused(sample: World) -> None:
+    document = sample.bundle.schema.document()
+    with pytest.raises(ValueError, match="retrain"):
+        Schema.from_document(document | {"columns": document["columns"][1:]})
