@@ -45,7 +45,10 @@ class Dataset:
     def data_end(self) -> int:
         """The latest created, occurred or entered time, micros. Deal dates don't count: they may lie ahead."""
         seen = (self.leads["created_at"], self.events["occurred_at"], self.stages["entered_at"])
-        return int(max(latest for column in seen if (latest := pc.max(column).as_py()) is not None))
+        latest = [at for column in seen if (at := pc.max(column).as_py()) is not None]
+        if not latest:
+            raise DataError("the dataset must have at least one lead; table leads has no row. Check the export.")
+        return int(max(latest))
 
 
 def read_dataset(

@@ -67,7 +67,9 @@ def open_engine(url: str) -> sa.Engine:
     except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         shown = parsed.render_as_string(hide_password=True)
-        raise DataError(f"the store {shown} can't be opened: {cause}. Check LEADSCORE_DATABASE_URL.") from None
+        raise DataError(
+            f"the store {shown} can't be opened: {cause}. Check LEADSCORE_DATABASE_URL, or LEADSCORE_HOME where that is not set."
+        ) from None
     return engine
 
 

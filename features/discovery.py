@@ -156,13 +156,14 @@ def _is_date(value: str) -> bool:
 
 
 def _identifier(values: Column) -> str | None:
-    """A whole number that differs in every row and leaves few gaps is a serial number, not a quantity."""
-    there = np.array([number(v) for v in values.drop_null().to_pylist()])
+    """Whole numbers that differ in nearly every row and are spread evenly are serial numbers or keys: quantities crowd at the low end."""
+    there = np.sort([number(v) for v in values.drop_null().to_pylist()])
     whole = bool(np.all(there == np.rint(there)))
-    if there.size < 50 or not whole or np.unique(there).size < there.size:
+    if there.size < 50 or not whole or np.unique(there).size < 0.99 * there.size:
         return None
-    dense = there.max() - there.min() + 1 <= 5 * there.size
-    return "a number that differs in every row: a serial number" if dense else None
+    even = np.linspace(there[0], there[-1], there.size)
+    apart = np.abs(there - even).max() / (there[-1] - there[0])
+    return "a number that differs in every row: an identifier" if apart < max(0.05, 1.4 / there.size**0.5) else None
 
 
 def _levels(values: Column) -> tuple[str, ...]:

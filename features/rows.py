@@ -73,7 +73,7 @@ def _encoded(attribute: Attribute, known: Known, lead: Ints, as_of: Ints) -> NDA
         key = key * len(values) + codes
     distinct, inverse = (key, np.zeros(1, np.int64)) if key.size == 1 else np.unique(key, return_inverse=True)
     table = [attribute.encode(_split(int(k), [values for _, values in read])) for k in distinct]
-    return np.array(table, np.float64).reshape(len(table), -1)[inverse]
+    return np.array(table, np.float64).reshape(len(table), len(attribute.columns))[inverse]
 
 
 def _split(key: int, columns: Sequence[Sequence[str | None]]) -> Values:

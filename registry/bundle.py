@@ -3,6 +3,7 @@
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,8 @@ from registry.calibrator import Calibrator
 from registry.models import Floats, Model, Rows, model_from_document
 
 FORMAT = 1
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, LookupError, AttributeError, ValueError, TypeError)
+"""What reading changed bytes can end in, from the archive down to the models."""
 Z90 = 1.6448536269514722
 """Half width of a 90 % interval in standard deviations."""
 
@@ -148,7 +151,7 @@ class Bundle:
                 document = orjson.loads(archive.read("bundle.json"))
                 texts = {name: archive.read(name).decode() for name in archive.namelist() if name != "bundle.json"}
             return cls._of(document, texts)
-        except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        except _DAMAGE as error:
             raise DataError(
                 f"a bundle must be a whole archive of format {FORMAT}; this one can't be read ({error}). Train or promote another."
             ) from error

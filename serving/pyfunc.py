@@ -39,7 +39,9 @@ class PyfuncModel:
             for row, judged in zip(rows, self.scorer.judge(stage, X[rows], with_reasons=with_reasons), strict=True):
                 told[row] = flat(judged)
         columns = [*flat_columns(), *(f"probability_{stage}" for stage in self.scorer.bundle.path[1:])]
-        return pd.DataFrame(told, columns=columns, index=frame.index)
+        scores = pd.DataFrame(told, columns=columns, index=frame.index)
+        partly = [name for name in columns if scores[name].isna().any()]
+        return scores.assign(**{name: scores[name].astype(object).where(scores[name].notna(), None) for name in partly})  # JSON knows no nan
 
 
 def flat_columns() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.candidates import TreeSize, fit_base_rate
+from training.candidates import SIMPLEST_FIRST, TreeSize
 from training.choice import MIN_CONVERTED_LEADS, Choice, Sample, choose, fit
 from training.splits import Fold, Splits, forward_splits
 
@@ -130,9 +130,11 @@ def test_forward_predictions_are_made_of_the_rows_asked_and_before_their_outcome
 
 
 def test_the_base_rate_gives_half_a_lead_to_each_side() -> None:
-    X, weight = np.zeros((99, 1), np.float32), np.ones(99)
-    assert fit_base_rate(X, np.zeros(99, np.int8), weight).value == pytest.approx(np.log(0.5 / 99.5))
-    assert fit("logistic", TreeSize(0), Sample(X, np.zeros(99, np.int8), np.arange(99), np.arange(99)), 0).kind == "base_rate"
+    nobody = Sample(np.zeros((99, 1), np.float32), np.zeros(99, np.int8), np.arange(99), np.arange(99))
+    for candidate in SIMPLEST_FIRST:
+        made = fit(candidate, TreeSize(0), nobody, 0)
+        assert made.kind == "base_rate"
+        assert made.raw_score(nobody.X)[0] == pytest.approx(np.log(0.5 / 99.5))
 
 
 def test_a_last_fold_without_rows_is_no_accident() -> None:

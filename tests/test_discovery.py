@@ -61,8 +61,8 @@ def test_the_kind_of_a_column(values: Values, kind: str) -> None:
 
 
 LEFT_OUT: list[tuple[str, str, Values, str]] = [
-    ("a number counted up", "field", [str(i) for i in range(100)], "serial number"),
-    ("a number of a database, with large gaps", "crm_row", [str(i * 7_919_317 % 1_000_000_007) for i in range(2_000)], "serial number"),
+    ("a number counted up", "field", [str(i) for i in range(100)], "differs in every row"),
+    ("a number of a database, with large gaps", "crm_row", [str(i * 7_919_317 % 1_000_000_007) for i in range(2_000)], "differs in every row"),
     ("an identifier", "field", [f"id-{i}" for i in range(500)], "identifier or free text"),
     ("free text", "field", [f"talked to {i} about {i * i}" for i in range(500)], "identifier or free text"),
     ("dates", "field", [f"2026-01-{1 + i % 28:02}T{i % 24:02}:{i // 24:02}:00Z" for i in range(500)], "dates without a history"),

@@ -26,9 +26,10 @@ TREE_PARAMETERS: dict[str, Any] = {
     "max_bin": 63,
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 0,  # all cores: `deterministic` gives the same trees on any number
     "verbosity": -1,
 }
+MANY_ROWS = 50_000
+"""From here on all cores grow the trees (`deterministic`: the same trees on any number); below, handing the work round costs more than it saves."""
 LEAF_SHARE, LEAST_IN_LEAF, MOST_IN_LEAF = 0.005, 20, 150
 """A leaf needs this share of the rows, within bounds: landmarks of one lead are alike, so few rows are fewer leads still."""
 
@@ -111,7 +112,9 @@ class TreeGrower:
 
     def _parameters(self, size: TreeSize, offset: int) -> dict[str, Any]:
         least = min(max(int(LEAF_SHARE * self._rows), LEAST_IN_LEAF), MOST_IN_LEAF)
-        return TREE_PARAMETERS | {"learning_rate": size.learning_rate, "min_data_in_leaf": least, "seed": self.seed + offset}
+        threads = 0 if self._rows >= MANY_ROWS else 1
+        own = {"learning_rate": size.learning_rate, "min_data_in_leaf": least, "num_threads": threads, "seed": self.seed + offset}
+        return TREE_PARAMETERS | own
 
     def grow(self, weight: Floats, size: TreeSize, offset: int = 0) -> Boosted:
         """`weight` (m,): lead-bootstrap counts or ones; rows of weight 0 are as good as absent."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from features.timeline import Ints
 from registry.models import Floats, Model, Rows
 from training.bootstrap import difference_noise
-from training.candidates import SIMPLEST_FIRST, Curve, Labels, TreeGrower, TreeSize, fit_base_rate, fit_logistic
+from training.candidates import SIMPLEST_FIRST, Curve, Labels, TreeGrower, TreeSize, fit_base_rate, fit_logistic, useful_columns
 from training.metrics import row_losses
 from training.points import fit_points
 from training.splits import Fold, Splits
@@ -35,9 +35,9 @@ class Sample:
 
     @property
     def enough(self) -> bool:
-        """Whether both outcomes were seen on MIN_CONVERTED_LEADS leads."""
+        """Whether both outcomes were seen on MIN_CONVERTED_LEADS leads, and anything differs between rows."""
         converted, others = np.unique(self.lead[self.y == 1]).size, np.unique(self.lead[self.y == 0]).size
-        return min(converted, others) >= MIN_CONVERTED_LEADS
+        return min(converted, others) >= MIN_CONVERTED_LEADS and useful_columns(self.X).size > 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def choose(sample: Sample, splits: Splits, seed: int) -> Choice:
     """Compares the candidates on the choosing folds alone: never on the test. Leads, not rows, make the noise."""
     folds = [f for f in splits.folds if f.train.any() and f.validate.any()]
     asked = np.concatenate([np.flatnonzero(f.validate) for f in folds]) if folds else np.zeros(0, np.int64)
-    if not folds or not sample.where(splits.folds[-1].train).enough:
+    if not folds or not sample.where(folds[-1].train).enough:
         why = f"fewer than {MIN_CONVERTED_LEADS} converted leads, or others, before the last fold: nothing but the base rate can be told."
         raw = [fit("base_rate", TreeSize(0), sample.where(f.train), seed).raw_score(sample.X[f.validate]) for f in folds]
         return Choice("base_rate", TreeSize(0), why, {}, asked, np.concatenate(raw) if raw else np.zeros(0))

@@ -125,7 +125,7 @@ def _train(
 def demo(leads: int, port: int) -> None:
     """A sample world, trained and promoted, ready to be served; says what to try."""
     folder = leadscore_home() / "demo"
-    if not (folder / "README.txt").exists():
+    if not (folder / "truth" / "README.txt").exists():
         sample(str(folder), leads, 0)
     with open_store() as store:
         champion = store.champion()

@@ -24,7 +24,7 @@ class Decision:
 def decide(ours: pa.Table, theirs: pa.Table | None, champion: str | None) -> Decision:
     """`ours` and `theirs` are the forward answers of challenger and champion (`training.run.Trained.forward`); None where nothing serves yet."""
     if theirs is None or champion is None:
-        return Decision(True, ("it is the first: nothing serves yet.",))
+        return Decision(True, ("nothing served before it.",))
     shared = ours.join(theirs.select([*KEYS, "probability"]), KEYS, right_suffix="_champion", join_type="inner")
     if shared.num_rows < MIN_SHARED:
         why = f"only {shared.num_rows} test landmarks are shared with champion {champion}; {MIN_SHARED} are needed to compare"

@@ -17,7 +17,7 @@ WIDENING = 2.0
 worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them."""
 MOST_ROWS = 20_000
 """Rows that the spread is measured on: a smooth function of the row needs no more."""
-_SMALL = TREE_PARAMETERS | {"objective": "regression", "learning_rate": 0.1, "lambda_l2": 1.0, "min_data_in_leaf": 50}
+_SMALL = TREE_PARAMETERS | {"objective": "regression", "learning_rate": 0.1, "lambda_l2": 1.0, "min_data_in_leaf": 50, "num_threads": 1}
 
 
 def fit_spread(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Model:

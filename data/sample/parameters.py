@@ -71,7 +71,7 @@ def laws() -> Laws:
     return Laws(
         inbound=_inbound(),
         outbound=_outbound(),
-        intent=np.array([[0.9970, 0.0025, 0.0005], [0.045, 0.920, 0.035], [0.015, 0.040, 0.945]]),
+        intent=np.array([[0.9970, 0.0023, 0.0007], [0.045, 0.920, 0.035], [0.015, 0.040, 0.945]]),
         hazard=hazard,
         push=push,
         activity=np.array(ACTIVITY),
@@ -105,9 +105,9 @@ def _outbound() -> Floats:
 def _overnight() -> tuple[Floats, Floats]:
     hazard, push = np.zeros((6, 3, 6)), np.zeros((6, 6, 2))
     steps = (
-        (LEAD, PROSPECT, (0.0001, 0.006, 0.075), (1.0, 0.0)),
+        (LEAD, PROSPECT, (0.0001, 0.006, 0.090), (1.0, 0.0)),
         (LEAD, OPPORTUNITY, (0.0, 0.0001, 0.0015), (1.0, 0.0)),
-        (LEAD, DISQUALIFIED, (0.0220, 0.0040, 0.0005), (-0.3, 0.0)),
+        (LEAD, DISQUALIFIED, (0.0350, 0.0060, 0.0005), (-0.3, 0.0)),
         (PROSPECT, OPPORTUNITY, (0.0002, 0.005, 0.065), (0.0, 0.8)),
         (PROSPECT, DISQUALIFIED, (0.014, 0.004, 0.0015), (0.0, -0.4)),
         (PROSPECT, LEAD, (0.0015, 0.0005, 0.0), (0.0, 0.0)),
