@@ -12,6 +12,7 @@ from features.titles import FUNCTIONS, parse_title
 MISSING = "(missing)"
 OTHER = "(other)"
 Values = tuple[str | None, ...]
+Told = tuple[str, str, str, str]
 _PERSONAL = ("email", "phone")
 
 
@@ -31,8 +32,8 @@ class Attribute:
         return asdict(self)
 
     @property
-    def columns(self) -> tuple[tuple[str, str, str], ...]:
-        """(name, unit, sentence template) of each column."""
+    def columns(self) -> tuple[Told, ...]:
+        """(name, unit, sentence template, sentence where there is no value) of each column."""
         return _COLUMNS[self.kind](self)
 
     def encode(self, values: Values) -> tuple[float, ...]:
@@ -51,40 +52,50 @@ def _one_hot(value: str | None, levels: Sequence[str]) -> tuple[float, ...]:
     return tuple(1.0 if chosen == level else 0.0 for level in (*levels, OTHER, MISSING))
 
 
-def _one_hot_columns(attribute: Attribute, levels: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
+def _one_hot_columns(attribute: Attribute, levels: Sequence[str]) -> tuple[Told, ...]:
     said = [(level, f"{attribute.label} is {level}") for level in levels]
     said += [(OTHER, f"{attribute.label} is unusual"), (MISSING, f"{attribute.label} is not known")]
-    return tuple((f"{attribute.name}={level}", "0/1", text) for level, text in said)
+    return tuple((f"{attribute.name}={level}", "0/1", text, _unknown(attribute)) for level, text in said)
 
 
-def _number_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
-    return ((a.name, "number", f"{a.label} is {{value}}"),)
+def _number_columns(a: Attribute) -> tuple[Told, ...]:
+    return ((a.name, "number", f"{a.label} is {{value}}", _unknown(a)),)
 
 
-def _category_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
+def _category_columns(a: Attribute) -> tuple[Told, ...]:
     return _one_hot_columns(a, a.levels)
 
 
-def _title_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
-    seniority = (f"{a.name}.seniority", "0-6", "Seniority of the role: {value} of 6")
-    named = [(f"{a.name}.function={f}", "0/1", f"Works in {f}") for f in FUNCTIONS]
-    return (seniority, *named, (f"{a.name}={MISSING}", "0/1", f"{a.label} is not known"))
+def _title_columns(a: Attribute) -> tuple[Told, ...]:
+    unclear = "The role's seniority can't be told"
+    seniority = (f"{a.name}.seniority", "0-6", "Seniority of the role: {value} of 6", unclear)
+    named = [(f"{a.name}.function={f}", "0/1", f"Works in {f}", "The role's function can't be told") for f in FUNCTIONS]
+    return (seniority, *named, (f"{a.name}={MISSING}", "0/1", _unknown(a), f"{a.label} is known"))
 
 
 _EMAIL_KINDS = ("business", "free", "disposable", "invalid")
 _PHONE_KINDS = ("valid", "invalid")
 
 
-def _email_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
-    kinds = tuple((f"{a.name}={k}", "0/1", f"E-mail address is {k}") for k in _EMAIL_KINDS)
-    missing = (f"{a.name}={MISSING}", "0/1", "No e-mail address is known")
-    return (*kinds, missing, (f"{a.name}_matches_account", "0/1", "E-mail address belongs to the account's domain"))
+def _email_columns(a: Attribute) -> tuple[Told, ...]:
+    told = [(f"{a.name}={k}", "0/1", f"E-mail address is {k}") for k in _EMAIL_KINDS]
+    told.append((f"{a.name}={MISSING}", "0/1", "No e-mail address is known"))
+    matches = "E-mail address belongs to the account's domain: {value}"
+    return (*((*t, _unknown(a)) for t in told), (f"{a.name}_matches_account", "yes/no", matches, "Whose domain the e-mail address is can't be told"))
 
 
-def _phone_columns(a: Attribute) -> tuple[tuple[str, str, str], ...]:
-    kinds = tuple((f"{a.name}={k}", "0/1", f"Phone number is {k}") for k in _PHONE_KINDS)
-    missing = (f"{a.name}={MISSING}", "0/1", "No phone number is known")
-    return (*kinds, missing, (f"{a.name}_matches_country", "0/1", "Phone number is from the lead's country"))
+def _phone_columns(a: Attribute) -> tuple[Told, ...]:
+    told = [(f"{a.name}={k}", "0/1", f"Phone number is {k}") for k in _PHONE_KINDS]
+    told.append((f"{a.name}={MISSING}", "0/1", "No phone number is known"))
+    matches = "Phone number is from the lead's country: {value}"
+    return (
+        *((*t, _unknown(a)) for t in told),
+        (f"{a.name}_matches_country", "yes/no", matches, "Which country the phone number is from can't be told"),
+    )
+
+
+def _unknown(a: Attribute) -> str:
+    return f"{a.label} is not known"
 
 
 def _encode_number(_: Attribute, values: Values) -> tuple[float, ...]:
@@ -118,7 +129,7 @@ def _encode_phone(_: Attribute, values: Values) -> tuple[float, ...]:
     return (*kinds, nan if home is None or found is None else float(home == found))
 
 
-_COLUMNS: Mapping[str, Callable[[Attribute], tuple[tuple[str, str, str], ...]]] = {
+_COLUMNS: Mapping[str, Callable[[Attribute], tuple[Told, ...]]] = {
     "number": _number_columns,
     "category": _category_columns,
     "title": _title_columns,

@@ -72,8 +72,8 @@ def _of_slot(slot: str, phrase: str, level: str) -> Iterator[Feature]:
     for window in (*WINDOWS, IN_STAGE, EVER):
         suffix, span = _span(window)
         yield Feature(f"{slot}_count_{suffix}", "count", "events", level, f"{phrase} {{value}} {span}", never, slot, window)
-    yield Feature(f"{slot}_recency", "recency", "days", level, f"{phrase} last {{value}} ago", never, slot)
-    yield Feature(f"{slot}_since_first", "since_first", "days", level, f"{phrase} first {{value}} ago", never, slot)
+    yield Feature(f"{slot}_recency", "recency", "days", level, f"{phrase}, last {{value}} ago", never, slot)
+    yield Feature(f"{slot}_since_first", "since_first", "days", level, f"{phrase}, first {{value}} ago", never, slot)
 
 
 def _of_values(t: EventType) -> Iterator[Feature]:

@@ -62,11 +62,7 @@ class Schema:
     def columns(self) -> tuple[Column, ...]:
         """Every column in the row's order: the timeline's features, then each attribute's."""
         timeline = [Column(f.name, f.unit, f.level, f.text, f.absent, f.name.split("=")[0]) for f in self.features]
-        firm = [
-            Column(name, unit, a.level, text, f"{a.label} is not known", name.split("=")[0])
-            for a in self.attributes
-            for name, unit, text in a.columns
-        ]
+        firm = [Column(name, unit, a.level, text, absent, name.split("=")[0]) for a in self.attributes for name, unit, text, absent in a.columns]
         return (*timeline, *firm)
 
     @cached_property

@@ -123,9 +123,9 @@ class Bundle:
 
     @property
     def hash(self) -> str:
-        """sha256 of what scores; when it was trained and how long that took are left out."""
-        document = self.document() | {"about": {k: v for k, v in self.about.items() if k not in ("trained_at", "seconds")}}
-        digest = hashlib.sha256(_json(document))
+        """sha256 of what scores and what is told of it; when it was trained and how long that took are left out."""
+        hops = [h.document() | {"evaluation": _timeless(h.evaluation)} for h in self.hops]
+        digest = hashlib.sha256(_json(self.document() | {"hops": hops, "about": _timeless(self.about)}))
         for name, text in sorted(self._texts().items()):
             digest.update(name.encode() + b"\0" + text.encode())
         return digest.hexdigest()
@@ -182,6 +182,10 @@ def _hop(document: Mapping[str, Any], texts: Mapping[str, str]) -> HopModel:
         np.array(document["population"], np.float64),
         document["evaluation"],
     )
+
+
+def _timeless(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in ("trained_at", "seconds")}
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

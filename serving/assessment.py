@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from features.schema import Schema
-from registry.bundle import Bundle, HopModel
+from registry.bundle import Bundle, HopModel, sigmoid
 from registry.models import Floats, Rows
 from serving.texts import sentence
 
@@ -34,7 +34,7 @@ def assess(bundle: Bundle, stage: str, X: Rows) -> tuple[HopAnswer, ...]:
 
 def _answer(hop: HopModel, X: Rows) -> HopAnswer:
     log_odds = hop.log_odds(X)
-    probability = 1.0 / (1.0 + np.exp(-log_odds))
+    probability = sigmoid(log_odds)  # as the population's were computed: a tie must be one to the last bit
     low, high = hop.interval(X, log_odds)
     return HopAnswer(hop, log_odds, probability, low, high, hop.score(probability))
 
@@ -79,7 +79,7 @@ def _grouped(schema: Schema, summed: Floats) -> list[tuple[str, float, tuple[int
 def _told(schema: Schema, name: str, effect: float, columns: tuple[int, ...], row: np.ndarray[Any, Any]) -> dict[str, Any]:
     """One reason. Of a group of levels, the one that the lead has."""
     column = schema.columns[columns[0]]
-    if len(columns) == 1:
+    if "=" not in column.name:
         value = float(row[columns[0]])
         said: float | str | None = None if np.isnan(value) else value
         return {"feature": name, "value": said, "effect": effect, "level": column.level, "text": sentence(column, value)}

@@ -28,6 +28,8 @@ def in_words(value: float, unit: str) -> str:
         return _WEEKDAYS[int(value) % 7]
     if unit == "hour UTC":
         return f"{int(value):02d}:{int(value * 60 % 60):02d} UTC"
+    if unit == "yes/no":
+        return "yes" if value else "no"
     return plain(value)
 
 

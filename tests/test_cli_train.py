@@ -98,7 +98,7 @@ def champion(home: Path) -> str | None:
 def test_standard_output_is_the_json_and_nothing_else(first: subprocess.CompletedProcess[str]) -> None:
     told = json.loads(first.stdout)
     assert (told["version"], told["promoted"]) == ("1", True)
-    assert told["decision"] == ["it is the first: nothing serves yet."]
+    assert told["decision"] == ["nothing served before it."]
     assert set(told["transitions"]["lead->prospect"]["landmarks"]) >= {"train", "calibrate", "test", "censored"}
 
 

@@ -109,7 +109,7 @@ def _overnight() -> tuple[Floats, Floats]:
         (LEAD, OPPORTUNITY, (0.0, 0.0001, 0.0015), (1.0, 0.0)),
         (LEAD, DISQUALIFIED, (0.0350, 0.0060, 0.0005), (-0.3, 0.0)),
         (PROSPECT, OPPORTUNITY, (0.0002, 0.005, 0.065), (0.0, 0.8)),
-        (PROSPECT, DISQUALIFIED, (0.014, 0.004, 0.0015), (0.0, -0.4)),
+        (PROSPECT, DISQUALIFIED, (0.020, 0.006, 0.0015), (0.0, -0.4)),
         (PROSPECT, LEAD, (0.0015, 0.0005, 0.0), (0.0, 0.0)),
         (OPPORTUNITY, CUSTOMER, (0.001, 0.007, 0.028), (0.0, 0.5)),
         (OPPORTUNITY, LOST, (0.012, 0.009, 0.005), (0.0, -0.3)),
