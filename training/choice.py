@@ -17,6 +17,8 @@ from training.splits import Fold, Splits
 MIN_CONVERTED_LEADS = 20
 """Fewer converted leads than this, or fewer others, are no evidence for anything but a base rate."""
 TREE_STEP = 25
+FLAT = 0.0005
+"""Nats of log loss a landmark within which two sizes do as well."""
 NOISE = 2.0
 """Standard errors: at one, a few hundred rows crown a candidate by luck, and the base rate would have been better."""
 
@@ -102,13 +104,16 @@ def _forward_trees(sample: Sample, folds: Sequence[Fold], seed: int) -> tuple[Fl
 
 
 def _best_size(curves: Sequence[tuple[Floats, int, int]]) -> TreeSize:
-    """The number of trees, in steps, with the lowest log loss over the rows asked of all folds; a fold that stopped early had only got worse.
-    `curves` holds (losses, rows asked, rows trained on) of each fold."""
+    """The number of trees with the lowest log loss over the rows asked of all folds: the middle (in ratio) of those that do as well, since the
+    curve is flat there and its very lowest point is luck. A fold that stopped early had only got worse. `curves` holds (losses, rows asked, rows
+    trained on) of each fold."""
     longest = max(losses.size for losses, _, _ in curves)
+    asked_of_all = sum(asked for _, asked, _ in curves)
     total = sum((np.pad(losses, (0, longest - losses.size), "edge") * asked for losses, asked, _ in curves), np.zeros(longest))
     steps = np.arange(TREE_STEP, longest + 1, TREE_STEP)
-    trained = sum(asked * rows for _, asked, rows in curves) // max(sum(asked for _, asked, _ in curves), 1)
-    return TreeSize(int(steps[np.argmin(total[steps - 1])]), trained)
+    flat = steps[total[steps - 1] <= total[steps - 1].min() + FLAT * asked_of_all]
+    trained = sum(asked * rows for _, asked, rows in curves) // max(asked_of_all, 1)
+    return TreeSize(round(float(np.sqrt(flat[0] * flat[-1]))), trained)
 
 
 def _simplest_within_noise(losses: dict[str, Floats], lead: Ints) -> tuple[str, str]:

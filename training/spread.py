@@ -12,7 +12,7 @@ from training.choice import Sample
 from training.points import fit_points
 
 REFITS = 12
-WIDENING = 2.0
+WIDENING = 1.85
 """What the refits' spread is multiplied by: they share one choice of size and one penalty, so they agree more than they should. Fixed on sample
 worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them."""
 MOST_ROWS = 20_000
