@@ -25,7 +25,7 @@ EVERY = (INDUSTRY, BUDGET, TITLE, EMAIL, PHONE)
 def told(attribute: Attribute, *values: str | None) -> dict[str, float]:
     """Columns by name, those that are 0 left out."""
     found = zip(attribute.columns, attribute.encode(values), strict=True)
-    return {name: value for (name, _, _), value in found if value != 0}
+    return {name: value for (name, *_), value in found if value != 0}
 
 
 CASES: list[tuple[Attribute, tuple[str | None, ...], dict[str, Any]]] = [
@@ -74,9 +74,9 @@ def test_a_category_is_in_exactly_one_column(value: str | None) -> None:
 
 @pytest.mark.parametrize("attribute", EVERY, ids=lambda a: a.name)
 def test_columns_have_names_of_their_own_units_and_sentences(attribute: Attribute) -> None:
-    names = [name for name, _, _ in attribute.columns]
+    names = [name for name, *_ in attribute.columns]
     assert len(set(names)) == len(names)
-    assert all(unit and text for _, unit, text in attribute.columns)
+    assert all(unit and text and absent for _, unit, text, absent in attribute.columns)
     assert Attribute(**{**attribute.document(), "inputs": attribute.inputs, "levels": attribute.levels}) == attribute
 
 

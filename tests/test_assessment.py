@@ -1,0 +1,45 @@
+"""What an answer says of its numbers: ties with the population, and of a group of levels the one that the lead has."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.attributes import Attribute
+from features.declarations import EventType
+from features.schema import Schema
+from registry.bundle import Bundle, HopModel
+from registry.calibrator import Calibrator
+from registry.models import Constant, Points
+from serving.assessment import assess, reasons
+
+TITLE = Attribute("job_title", "title", ("lead.job_title",), "stakeholder", "Job title")
+SCHEMA = Schema(("lead", "prospect"), ("lost",), (EventType("visit", "Visited us", "interest", "inbound", False),), (TITLE,))
+NAMES = [c.name for c in SCHEMA.columns]
+
+
+def bundle_of(model: Constant | Points) -> Bundle:
+    hop = HopModel("lead", "lead->prospect", 28, model, Calibrator("sigmoid", 0.7, 0.7, 0.1), Constant(-2.0, "spread"), np.zeros(0), {})
+    with_population = replace(hop, population=hop.probability(np.zeros((9, len(NAMES)), np.float32)))
+    return Bundle(SCHEMA, ("lead", "prospect"), (with_population,), {}, {})
+
+
+@pytest.mark.parametrize("log_odds", [-3.0, -0.1, 0.0, 0.7, 2.345])
+def test_who_is_like_everybody_stands_in_the_middle(log_odds: float) -> None:
+    """The same chance computed for the population and for an answer is the same to the last bit."""
+    answer = assess(bundle_of(Constant(log_odds)), "lead", np.ones((1, len(NAMES)), np.float32))[0]
+    assert answer.score[0] == 50
+
+
+@pytest.mark.parametrize(("missing", "said"), [(1.0, "Job title is not known"), (0.0, "Job title is known")])
+def test_a_level_that_a_lead_has_not_is_not_said_of_it(missing: float, said: str) -> None:
+    column = NAMES.index("job_title=(missing)")
+    bundle = bundle_of(Points(-1.0, 1.0, np.array([column]), np.array([-1.0]), np.array([2.0])))
+    X = np.zeros((1, len(NAMES)), np.float32)
+    X[0, column] = missing
+    answer = assess(bundle, "lead", X)[0]
+    base, effects = answer.hop.explain(X)
+    found = reasons(bundle, answer, X, 0, effects[0], float(base[0]))
+    assert [r["text"] for r in found.listed] == [said]
+    assert found.base + found.listed[0]["effect"] + found.other == pytest.approx(math.log(answer.probability[0] / (1 - answer.probability[0])))
