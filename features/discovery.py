@@ -1,8 +1,8 @@
 """Finds event types and attributes in the data and declares them: what has a column, what kind it is, and what is left out and why."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -13,7 +13,7 @@ from data.contract import DataError, parse_instant
 from data.dataset import Dataset
 from data.funnel import Funnel
 from features.attributes import Attribute
-from features.declarations import EventType
+from features.declarations import GROUPS, EventType, declare
 from features.numbers import number
 from features.schema import OTHER_TYPE, Schema
 
@@ -64,21 +64,34 @@ def discover(dataset: Dataset, funnel: Funnel, without: Collection[str] = ()) ->
         *_attributes("lead", dataset.leads, funnel, without),
         *_attributes("account", dataset.accounts, funnel, without),
     ]
-    attributes = tuple(a for a in found if isinstance(a, Attribute))
+    attributes = _distinctly_named([a for a in found if isinstance(a, Attribute)], types)
     left_out = tuple(a for a in found if isinstance(a, LeftOut))
     return Schema(funnel.stages, funnel.exits, types, attributes, renamed), left_out
+
+
+def _distinctly_named(found: Sequence[Attribute], types: Sequence[EventType]) -> tuple[Attribute, ...]:
+    """An attribute that is called like a feature, or like another attribute, gets its table's name in front."""
+    taken = {f.name.split("=")[0] for f in declare(types)}
+    named: list[Attribute] = []
+    for attribute in found:
+        name = attribute.name
+        while {name, *(c[0].split("=")[0] for c in replace(attribute, name=name).columns)} & taken:
+            name = f"{attribute.inputs[0].split('.')[0]}_{name}"
+        named.append(replace(attribute, name=name))
+        taken |= {name, *(c[0].split("=")[0] for c in named[-1].columns)}
+    return tuple(named)
 
 
 def _types(events: pa.Table, funnel: Funnel) -> tuple[tuple[EventType, ...], dict[str, str | None]]:
     rows = events.group_by("type").aggregate([("type", "count"), ("value", "count")])
     count: Counter[str] = Counter()
     valued: Counter[str] = Counter()
-    renamed: dict[str, str | None] = {}
+    renamed: dict[str, str | None] = {name: None if t.exclude else t.as_ for name, t in funnel.event_types.items() if t.exclude or t.as_}
     for name, n, v in zip(*(rows[c].to_pylist() for c in ("type", "type_count", "value_count")), strict=True):
         if name is None:
             continue
         declared = funnel.event_type(name)
-        counted = None if declared.exclude else declared.as_ or name
+        counted = None if declared.exclude else _own_name(declared.as_ or name)
         if counted != name:
             renamed[name] = counted
         if counted is not None:
@@ -88,8 +101,14 @@ def _types(events: pa.Table, funnel: Funnel) -> tuple[tuple[EventType, ...], dic
     used = [name for name in ranked[:MAX_TYPES] if count[name] >= MIN_EVENTS]
     types = [_type(name, funnel, valued[name] >= max(MIN_EVENTS, count[name] // 100)) for name in sorted(used)]
     if len(used) < len(ranked):
+        renamed |= {name: OTHER_TYPE for name in ranked if name not in used}
         types.append(EventType(OTHER_TYPE, "Other activity", "interest", None, False))
     return tuple(types), renamed
+
+
+def _own_name(event_type: str) -> str:
+    """A type that is called like a group of types gets a name of its own."""
+    return f"{event_type}_type" if event_type in (*GROUPS, OTHER_TYPE) else event_type
 
 
 def _type(name: str, funnel: Funnel, has_value: bool) -> EventType:
@@ -129,10 +148,13 @@ def _declared(table: str, field: str, values: Column) -> Attribute | LeftOut:
     if _all_numbers(values):
         why = _identifier(values)
         return LeftOut(column, why) if why else Attribute(name, "number", (column,), level, label)
+    if _all(values, _is_date):
+        return LeftOut(column, "dates without a history")
+    if _all(values, lambda v: "@" in v):
+        return LeftOut(column, "personal data never reach a model")
     levels = _levels(values)
     if not levels:
-        why = "dates without a history" if _all(values, _is_date) else "nearly every value is different: an identifier or free text"
-        return LeftOut(column, why)
+        return LeftOut(column, "nearly every value is different: an identifier or free text")
     return Attribute(name, "category", (column,), level, label, levels)
 
 
@@ -157,7 +179,8 @@ def _is_date(value: str) -> bool:
 
 def _identifier(values: Column) -> str | None:
     """Whole numbers that differ in nearly every row and are spread evenly are serial numbers or keys: quantities crowd at the low end."""
-    there = np.sort([number(v) for v in values.drop_null().to_pylist()])
+    there = np.array([number(v) for v in values.drop_null().to_pylist()])
+    there = np.sort(there[np.isfinite(there)])
     whole = bool(np.all(there == np.rint(there)))
     if there.size < 50 or not whole or np.unique(there).size < 0.99 * there.size:
         return None

@@ -17,7 +17,7 @@ from features.sweep import OP
 from features.timeline import Codes, Program
 
 OTHER_TYPE = "other_event"
-"""Event types too rare in training to have features of their own, and those first seen later."""
+"""Event types too rare in training to have features of their own."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,12 @@ class Schema:
     types: tuple[EventType, ...]
     attributes: tuple[Attribute, ...]
     renamed: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"every column of a schema must have a name of its own; these stand twice: {twice[:5]}.")
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -96,9 +102,13 @@ class Schema:
         return Layout(np.array([i for _, columns in groups for i in columns], np.int64), starts, firm)
 
     def type_code(self, name: str) -> int:
-        """Index of an event type as exported; -1 for one that is left out or unknown where nothing else was grouped."""
+        """Index of an event type as exported; -1 for one that is left out, or that training never saw."""
         counted = self.renamed.get(name, name)
-        return -1 if counted is None else self._codes.get(counted, self._codes.get(OTHER_TYPE, -1))
+        return -1 if counted is None else self._codes.get(counted, -1)
+
+    def knows_type(self, name: str) -> bool:
+        """Whether training saw this event type, or funnel.toml speaks of it."""
+        return name in self.renamed or name in self._codes
 
     def stage_code(self, stage: str) -> int:
         """Index of a stage in order; exits follow the stages. Raises KeyError for any other name."""

@@ -15,6 +15,8 @@ from features.sweep import NO_VALUE, sort_by_lead
 from features.timeline import Codes, Ints, Timeline, build
 
 MICRO = 1_000_000
+MOST_VALUE = 1e12
+"""Above this, millionths would no longer be exact in 64 bits: such a value counts as none."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def event_instants(events: pa.Table) -> Ints:
 def _events(events: pa.Table, ids: Column, schema: Schema) -> tuple[Ints, Codes, Ints, Ints]:
     kind = _coded(events["type"], [schema.type_code(name) for name in _distinct(events["type"])])
     value = events["value"].combine_chunks().to_numpy(zero_copy_only=False)
-    there = np.isfinite(value)
+    there = np.abs(value) <= MOST_VALUE  # nan is not
     millionths = np.where(there, np.rint(np.where(there, value, 0.0) * MICRO), NO_VALUE).astype(np.int64)
     return positions(events["lead_id"], ids), kind, event_instants(events), millionths
 

@@ -48,10 +48,10 @@ class HopModel:
     def probability(self, X: Rows) -> Floats:
         return sigmoid(self.log_odds(X))
 
-    def interval(self, X: Rows, log_odds: Floats) -> tuple[Floats, Floats]:
-        """90 % interval of the true chance of such leads, (n,) each."""
-        half = Z90 * np.exp(self.spread.raw_score(X))
-        return sigmoid(log_odds - half), sigmoid(log_odds + half)
+    def interval(self, X: Rows) -> tuple[Floats, Floats]:
+        """90 % interval of the true chance of such leads, (n,) each: the refits' spread around the raw score, calibrated as the score is."""
+        raw, half = self.model.raw_score(X), Z90 * np.exp(self.spread.raw_score(X))
+        return sigmoid(self.calibrator.logit(raw - half)), sigmoid(self.calibrator.logit(raw + half))
 
     def explain(self, X: Rows) -> tuple[Floats, Floats]:
         """(base (n,), effects (n, p)) in calibrated log-odds: base + effects = logit(probability). The calibrator is monotone, so the effects

@@ -63,7 +63,7 @@ def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, f
     (`lead_to_prospect/auc`), plots, data digest, config."""
     client = _client()
     experiment = client.get_experiment_by_name(NAME)
-    where = (leadscore_home() / "artifacts").resolve().as_uri() if "LEADSCORE_MLFLOW_URI" not in os.environ else None
+    where = (leadscore_home() / "artifacts").resolve().as_uri() if not os.environ.get("LEADSCORE_MLFLOW_URI") else None
     experiment_id = experiment.experiment_id if experiment else client.create_experiment(NAME, artifact_location=where)
     with mlflow.start_run(experiment_id=experiment_id, run_name=bundle.hash[:12]) as run, tempfile.TemporaryDirectory() as folder:
         mlflow.log_params(_parameters(bundle))

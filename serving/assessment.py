@@ -35,7 +35,7 @@ def assess(bundle: Bundle, stage: str, X: Rows) -> tuple[HopAnswer, ...]:
 def _answer(hop: HopModel, X: Rows) -> HopAnswer:
     log_odds = hop.log_odds(X)
     probability = sigmoid(log_odds)  # as the population's were computed: a tie must be one to the last bit
-    low, high = hop.interval(X, log_odds)
+    low, high = hop.interval(X)
     return HopAnswer(hop, log_odds, probability, low, high, hop.score(probability))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from data.contract import canonical, format_instant
+from data.contract import DAY, canonical, format_instant
 from data.funnel import Funnel
 from features.rows import Known
 from features.schema import Schema
@@ -41,7 +41,10 @@ def history_of(request: ScoreRequest, schema: Schema, funnel: Funnel, now: int) 
         warnings.append("lead.created_at is not given: the lead counts as created at its first row, or at as_of.")
         created = min([as_of, *(_counted(e, now) for e in request.events), *(s["entered_at"] for s in request.stages)])
     created = _skewed(created, now)
-    stages = _stage_rows(request, funnel, schema, created, now, warnings)
+    if as_of < created and created // DAY == as_of // DAY:
+        warnings.append("lead.created_at is later on the day of as_of (a date alone counts from its end): the lead counts as created at as_of.")
+        created = as_of
+    stages = _stage_rows(request, funnel, schema, created, as_of, now, warnings)
     timeline = build(np.array([created], np.int64), _event_rows(request.events, schema, now, warnings), stages, len(schema.stages))
     warnings += _unused(request, schema)
     return History(timeline, _known(request, schema), as_of, warnings)
@@ -59,7 +62,7 @@ def _counted(event: EventRow, now: int) -> int:
 
 def _event_rows(events: Sequence[EventRow], schema: Schema, now: int, warnings: list[str]) -> tuple[Ints, Codes, Ints, Ints]:
     codes = [schema.type_code(e["type"]) for e in events]
-    unknown = sorted({e["type"] for e, code in zip(events, codes, strict=True) if code < 0 and e["type"] not in schema.renamed})
+    unknown = sorted({e["type"] for e in events if not schema.knows_type(e["type"])})
     if unknown:
         warnings.append(f"event types that this model does not know are not used: {_some(unknown)}.")
     values = [NO_VALUE if (v := e.get("value")) is None else round(v * 1_000_000) for e in events]
@@ -67,8 +70,10 @@ def _event_rows(events: Sequence[EventRow], schema: Schema, now: int, warnings: 
     return np.zeros(len(events), np.int64), np.array(codes, np.int16), np.array(times, np.int64), np.array(values, np.int64)
 
 
-def _stage_rows(request: ScoreRequest, funnel: Funnel, schema: Schema, created: int, now: int, warnings: list[str]) -> tuple[Ints, Codes, Ints]:
-    rows: Sequence[StageRow] = request.stages
+def _stage_rows(
+    request: ScoreRequest, funnel: Funnel, schema: Schema, created: int, as_of: int, now: int, warnings: list[str]
+) -> tuple[Ints, Codes, Ints]:
+    rows: Sequence[StageRow] = [row for row in request.stages if _skewed(row["entered_at"], now) <= as_of]
     if not rows and request.stage is not None:
         rows = [StageRow(entered_at=created, stage=request.stage)]
         if _code(request.stage, funnel, schema) != 0:

@@ -34,8 +34,11 @@ class PyfuncModel:
         stages = frame[STAGE].to_numpy(dtype=object)
         with_reasons = bool((params or {}).get("reasons", False))
         told: list[dict[str, Any]] = [{}] * len(frame)
-        for stage in sorted(set(stages)):
-            rows = np.flatnonzero(stages == stage)
+        for name in sorted(set(map(str, stages))):
+            rows, stage = np.flatnonzero(stages == name), self.scorer.funnel.stage_of(name)
+            if stage is None:
+                known = ", ".join((*self.scorer.bundle.schema.stages, *self.scorer.bundle.schema.exits))
+                raise ValueError(f"stage must be one of {known}, or a name that the funnel gives to one of them; got {name!r}.")
             for row, judged in zip(rows, self.scorer.judge(stage, X[rows], with_reasons=with_reasons), strict=True):
                 told[row] = flat(judged)
         columns = [*flat_columns(), *(f"probability_{stage}" for stage in self.scorer.bundle.path[1:])]

@@ -59,7 +59,7 @@ def _of_chance(s: Situation, policy: Policy, probability: float, width: float, s
     if probability <= rules.disqualify_max_probability and s.quiet_days >= rules.disqualify_after_silent_days:
         return "disqualify", "disqualified", f"{chance}, and no sign of life for {s.quiet_days:.0f} days."
     if width > rules.hold_min_interval_width:
-        return "hold", s.stage, f"{chance}, but it may be {width:.0%} apart either way: not enough evidence."
+        return "hold", s.stage, f"{chance}, but its 90 % interval is {width:.0%} wide: not enough evidence."
     if probability >= rules.advance_min_probability or score >= rules.advance_min_score:
         return "advance", str(s.next_stage), f"{chance}, better than {score:.0f} of 100 open leads of this stage."
     if score >= rules.work_min_score:

@@ -67,7 +67,7 @@ def train(dataset: Dataset, funnel: Funnel, trained_at: int, seed: int = 0, tell
 
 def _horizons(timeline: Timeline, stood: Sequence[int], names: Sequence[str], funnel: Funnel, data_end: int) -> dict[str, Horizon]:
     """From the training period only: what happens in the last fifth of the history is not looked at."""
-    begin = int(timeline.created.min())
+    begin = int(np.quantile(timeline.created, 0.01))  # one lead "created" in 1970 is no history
     end = begin + int((data_end - begin) * (1 - TEST_SHARE))
     found = {}
     for transition, stage in zip(transitions(tuple(names)), stood, strict=False):
