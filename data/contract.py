@@ -94,6 +94,13 @@ _TABLES = (
     ),
     Table("aliases", required=("lead_id", "object", "external_id"), ids=("lead_id", "external_id")),
 )
+RESERVED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "lead": frozenset({"lead_id", "created_at", "recorded_at", "account_id", "owner"}),
+        "account": frozenset({"account_id", "domain"}),
+    }
+)
+"""Columns of leads and accounts that are never an attribute of their own."""
 TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _TABLES})
 
 

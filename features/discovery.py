@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.arrow import Column, pc
-from data.contract import DataError, parse_instant
+from data.contract import RESERVED, DataError, parse_instant
 from data.dataset import Dataset
 from data.funnel import Funnel
 from features.attributes import Attribute
@@ -23,10 +23,6 @@ MAX_LEVELS = 24
 MIN_LEVEL_COUNT = 20
 MIN_LEVEL_SHARE = 0.005
 
-_RESERVED = {
-    "lead": {"lead_id", "created_at", "recorded_at", "account_id", "owner"},
-    "account": {"account_id", "domain"},
-}
 _PERSONAL = (
     "name",
     "first_name",
@@ -124,7 +120,7 @@ def _words(name: str) -> str:
 def _attributes(table: str, rows: pa.Table, funnel: Funnel, without: Collection[str]) -> Iterator[Attribute | LeftOut]:
     for field in sorted(rows.column_names):
         column = f"{table}.{field}"
-        if field in _RESERVED[table]:
+        if field in RESERVED[table]:
             continue
         if column in without or {field, column} & set(funnel.exclude):
             yield LeftOut(column, "left out by funnel.toml" if column not in without else "left out by the leak report")

@@ -48,9 +48,9 @@ class HopModel:
     def probability(self, X: Rows) -> Floats:
         return sigmoid(self.log_odds(X))
 
-    def interval(self, X: Rows) -> tuple[Floats, Floats]:
-        """90 % interval of the true chance of such leads, (n,) each: the refits' spread around the raw score, calibrated as the score is."""
-        raw, half = self.model.raw_score(X), Z90 * np.exp(self.spread.raw_score(X))
+    def interval(self, X: Rows, raw: Floats) -> tuple[Floats, Floats]:
+        """90 % interval of the true chance of such leads, (n,) each: the refits' spread around the model's raw score (n,), calibrated as it is."""
+        half = Z90 * np.exp(self.spread.raw_score(X))
         return sigmoid(self.calibrator.logit(raw - half)), sigmoid(self.calibrator.logit(raw + half))
 
     def explain(self, X: Rows) -> tuple[Floats, Floats]:

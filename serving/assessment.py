@@ -33,9 +33,10 @@ def assess(bundle: Bundle, stage: str, X: Rows) -> tuple[HopAnswer, ...]:
 
 
 def _answer(hop: HopModel, X: Rows) -> HopAnswer:
-    log_odds = hop.log_odds(X)
+    raw = hop.model.raw_score(X)
+    log_odds = np.asarray(hop.calibrator.logit(raw))
     probability = sigmoid(log_odds)  # as the population's were computed: a tie must be one to the last bit
-    low, high = hop.interval(X)
+    low, high = hop.interval(X, raw)
     return HopAnswer(hop, log_odds, probability, low, high, hop.score(probability))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from data.contract import DAY, canonical, format_instant
+from data.contract import DAY, RESERVED, canonical, format_instant
 from data.funnel import Funnel
 from features.rows import Known
 from features.schema import Schema
@@ -17,7 +17,6 @@ from serving.errors import FutureAsOf, UnknownStage
 CLOCK_SKEW = 5 * 60 * 1_000_000
 """Rows up to five minutes ahead of the clock count as now."""
 _ONE = np.zeros(1, np.int64)
-_NOT_ATTRIBUTES = frozenset({"lead_id", "created_at", "recorded_at", "account_id", "owner"})
 
 
 @dataclass
@@ -105,7 +104,7 @@ def _unused(request: ScoreRequest, schema: Schema) -> list[str]:
     """What was sent and is not used by this model, in words."""
     told = []
     for table, sent in (("lead", request.lead), ("account", request.account)):
-        unknown = sorted(name for name in sent if f"{table}.{name}" not in schema.used and name not in _NOT_ATTRIBUTES)
+        unknown = sorted(name for name in sent if f"{table}.{name}" not in schema.used and name not in RESERVED["lead"])
         if unknown:
             told.append(f"{table} attributes that this model does not use: {_some(unknown)}.")
     if request.account_events:

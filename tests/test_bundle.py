@@ -59,7 +59,7 @@ def test_bytes_hold_the_whole_bundle(kind: str, models: dict[str, Model]) -> Non
     X = rows(100, 2)
     for ours, theirs in zip(made.hops, again.hops, strict=True):
         np.testing.assert_array_equal(ours.probability(X), theirs.probability(X))
-        np.testing.assert_array_equal(ours.interval(X), theirs.interval(X))
+        np.testing.assert_array_equal(ours.interval(X, ours.model.raw_score(X)), theirs.interval(X, theirs.model.raw_score(X)))
         np.testing.assert_array_equal(ours.explain(X)[1], theirs.explain(X)[1])
 
 
@@ -195,7 +195,7 @@ def test_scores_rise_with_the_probability_and_stay_within_0_and_100(population: 
 def test_an_interval_holds_its_probability(log_odds: float, spread: float) -> None:
     made = HopModel("lead", "lead->prospect", 7, Constant(log_odds), Calibrator(), Constant(spread), np.zeros(0), {})
     X = rows(1)
-    (low,), (high,) = made.interval(X)
+    (low,), (high,) = made.interval(X, made.model.raw_score(X))
     assert 0 <= low <= made.probability(X)[0] <= high <= 1
 
 

@@ -80,5 +80,5 @@ def test_an_interval_is_calibrated_as_the_chance_is() -> None:
     hop = small_bundle().hops[0]
     X = np.zeros((1, len(small_bundle().schema.columns)), np.float32)
     raw, half = hop.model.raw_score(X), Z90 * np.exp(hop.spread.raw_score(X))
-    (low,), (high,) = replace(hop, calibrator=Calibrator("sigmoid", 2.0, 2.0, 0.3)).interval(X)
+    (low,), (high,) = replace(hop, calibrator=Calibrator("sigmoid", 2.0, 2.0, 0.3)).interval(X, raw)
     assert [np.log(p / (1 - p)) for p in (low, high)] == pytest.approx([2 * (raw[0] - half[0]) + 0.3, 2 * (raw[0] + half[0]) + 0.3])

@@ -98,7 +98,7 @@ def test_chances_are_right_on_the_whole_and_by_tenths(learned: Learned, transiti
 @pytest.mark.parametrize("transition", MISSION)
 def test_intervals_hold_the_true_chances(learned: Learned, transition: str) -> None:
     truth, _, hop, X = learned.truth_and_model(transition)
-    low, high = hop.interval(X)
+    low, high = hop.interval(X, hop.model.raw_score(X))
     coverage = float(np.mean((low <= truth) & (truth <= high)))
     assert 0.80 <= coverage <= 0.99, (
         f"{transition}: {coverage:.3f} of the true chances are in their 90 % interval, mean width {np.mean(high - low):.3f}"

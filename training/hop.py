@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ def _with_population(hop: HopModel, rows: Rows) -> HopModel:
     ordered = np.sort(hop.probability(rows))
     if ordered.size > MOST_POPULATION:
         ordered = ordered[np.linspace(0, ordered.size - 1, MOST_POPULATION).round().astype(int)]
-    return HopModel(hop.stage, hop.transition, hop.horizon_days, hop.model, hop.calibrator, hop.spread, ordered, hop.evaluation)
+    return replace(hop, population=ordered)
 
 
 def _measure(task: Task, choice: Choice, splits: Splits, seed: int) -> tuple[ForwardTwin, dict[str, Any], Floats]:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from data.contract import RESERVED
 from data.dataset import Dataset
 from data.funnel import Funnel
 from features.tables import positions
@@ -17,7 +18,6 @@ MIN_LEADS = 30
 MIN_FILLED = 0.25
 TIMES_FILLED = 5.0
 """A field is proven to leak if converted leads have it at least this many times as often as the others."""
-_NOT_ATTRIBUTES = {"lead_id", "created_at", "account_id", "recorded_at", "owner"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def find_leaks(dataset: Dataset, timeline: Timeline, lead_ids: Sequence[str], pa
     dated = set(zip(dataset.changes["object"].to_pylist(), dataset.changes["field"].to_pylist(), strict=True))
     rows = _rows(dataset, lead_ids)
     found = []
-    for field in sorted(set(dataset.leads.column_names) - _NOT_ATTRIBUTES):
+    for field in sorted(set(dataset.leads.column_names) - RESERVED["lead"]):
         if ("lead", field) in dated:
             continue
         filled = np.asarray(dataset.leads[field].combine_chunks().is_valid())[rows]
