@@ -36,7 +36,7 @@ UV = uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-ur
 lock:  ## renew requirements/*.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(UV) pyproject.toml --extra dev -o requirements/dev.lock
-	$(UV) pyproject.toml --extra postgres -c requirements/dev.lock -o requirements/serve.lock
+	$(UV) pyproject.toml --extra postgres --extra telemetry -c requirements/dev.lock -o requirements/serve.lock
 	$(UV) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
 clean:  ## remove .venv and every cache

@@ -83,6 +83,28 @@ class Policy(_Part):
         return dict(NEXT_STEPS) | steps
 
 
+class Retention(_Part):
+    """For how long the operational store keeps what it must not keep for ever; days."""
+
+    scores_days: Days = 400
+    deliveries_days: Days = 30
+    jobs_days: Days = 90
+    audit_days: Days = 730
+
+
+class Schedule(_Part):
+    """What `leadscore worker` does by itself; times of day in UTC. `retrain_every_days` 0: only when asked."""
+
+    rescore_at: str = Field(default="02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    retrain_every_days: int = Field(default=0, ge=0, le=366)
+
+
+class Webhooks(_Part):
+    """Where webhooks may go. `allow_private`: also to addresses of the own network, such as 10.0.0.5 or localhost."""
+
+    allow_private: bool = False
+
+
 class Funnel(_Part):
     """Stages with the CRM's own names, horizons, event types, columns to leave out, and the recommendation policy."""
 
@@ -95,6 +117,9 @@ class Funnel(_Part):
     data_end: str | None = None
     languages: tuple[str, ...] = LANGUAGES
     policy: Policy = Policy()
+    retention: Retention = Retention()
+    schedule: Schedule = Schedule()
+    webhooks: Webhooks = Webhooks()
 
     @field_validator("stage_words", "exit_words")
     @classmethod

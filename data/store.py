@@ -10,8 +10,9 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from data.contract import DataError
+from data.engine import open_engine, store_url
 from data.home import clock, leadscore_home
-from data.schema import API_KEYS, BUNDLES, CHAMPIONS, open_engine, store_url
+from data.schema import API_KEYS, BUNDLES, CHAMPIONS
 
 __all__ = ["SCOPES", "ApiKey", "Promotion", "Store", "leadscore_home", "open_store", "store_url"]
 

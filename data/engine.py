@@ -1,0 +1,74 @@
+"""The engine that reaches the operational store: SQLite by default, PostgreSQL by URL."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from data.contract import DataError
+from data.home import leadscore_home
+from data.schema import METADATA
+
+_BUSY_MILLISECONDS = 10_000
+_SCHEMA_LOCK = 7_531
+_POSTGRES = "postgresql+psycopg"
+_DRIVERS = {"sqlite": "sqlite", "postgres": _POSTGRES, "postgresql": _POSTGRES, _POSTGRES: _POSTGRES}
+
+
+def store_url() -> str:
+    """The store's URL: `LEADSCORE_DATABASE_URL`, else the SQLite file `leadscore.db` under LEADSCORE_HOME."""
+    return os.environ.get("LEADSCORE_DATABASE_URL") or f"sqlite:///{leadscore_home() / 'leadscore.db'}"
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine on the database of `url`, its tables made; DataError (without the password) where it can't be reached."""
+    parsed = _parsed(url)
+    try:
+        engine = _sqlite(parsed) if parsed.drivername == "sqlite" else sa.create_engine(parsed, pool_pre_ping=True)
+        _create_tables(engine)
+    except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        shown = parsed.render_as_string(hide_password=True)
+        raise DataError(
+            f"the store {shown} can't be opened: {cause}. Check LEADSCORE_DATABASE_URL, or LEADSCORE_HOME where that is not set."
+        ) from None
+    return engine
+
+
+def _parsed(url: str) -> sa.URL:
+    scheme = url.partition("://")[0]
+    try:
+        return make_url(url).set(drivername=_DRIVERS[scheme])
+    except (KeyError, sa.exc.ArgumentError, ValueError):
+        expected = "sqlite:///path/leadscore.db or postgresql://user:password@host/name"
+        raise DataError(f"LEADSCORE_DATABASE_URL must be like {expected}; it begins with {scheme[:20]!r}.") from None
+
+
+def _create_tables(engine: sa.Engine) -> None:
+    """All tables in one transaction that others wait for, so that processes may start together."""
+    with engine.execution_options(write=True).begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        METADATA.create_all(connection)
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        for setting in (f"busy_timeout={_BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A deferred transaction that reads first can't upgrade when another writer came between: it fails at once.
+        writes = connection.get_execution_options().get("write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
