@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.answers import BatchAnswer, ErrorAnswer, Health, ModelAnswer, Readiness, ScoreAnswer
+from serving.answers import ErrorAnswer
 from serving.contract import BatchRequest, ScoreRequest
 
 Document = dict[str, Any]
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _ABOUT = """How likely a lead is to become a prospect, and a prospect an opportunity, each within a stated time, why, and what to do next.
 Times are ISO-8601, UTC where no zone is given. Every refusal is `{"error": ..., "detail": ...}`."""
-_EXAMPLE = {
+SCORE_EXAMPLE = {
     "lead": {"lead_id": "L-1", "created_at": "2026-11-02T08:30:00Z", "job_title": "Head of Procurement", "country": "SE"},
     "account": {"industry": "manufacturing", "employees": 800},
     "events": [
@@ -25,41 +25,30 @@ _EXAMPLE = {
         {"occurred_at": "2026-11-20T09:12:00Z", "type": "email_reply", "channel": "email"},
     ],
 }
-_KEYED = {401: "No key, or not a living one", 403: "The key lacks the scope"}
-_POSTED = _KEYED | {413: "The body is too large", 422: "The body is malformed", 503: "No model serves yet"}
-_REASONS = {
+KEYED = {401: "No key, or not a living one", 403: "The key lacks the scope"}
+_POSTED = KEYED | {413: "The body is too large", 422: "The body is malformed", 503: "No model serves yet"}
+REASONS = {
     "name": "reasons",
     "in": "query",
     "required": False,
     "description": "`all` lists every reason; by default the five strongest each way.",
     "schema": {"type": "string", "enum": ["top", "all"], "default": "top"},
 }
+UNLISTED: Mapping[str, Any] = {"include_in_schema": False}
 
 
-def _call(summary: str, answer: type[BaseModel], refusals: Mapping[int, str], **extra: Any) -> dict[str, Any]:
+def called(id: str, summary: str, answer: type[BaseModel], refusals: Mapping[int, str], **extra: Any) -> dict[str, Any]:
+    """What the contract says of a call without a body; `extra` goes into the operation as it is."""
     responses = {200: {"model": answer, "description": "OK"}} | {s: {"model": ErrorAnswer, "description": text} for s, text in refusals.items()}
     keyed: dict[str, Any] = {"security": [{"key": []}]} if 401 in refusals else {"security": []}
-    return {"summary": summary, "operation_id": answer.__name__, "responses": responses, "openapi_extra": keyed | extra}
+    return {"summary": summary, "operation_id": id, "responses": responses, "openapi_extra": keyed | extra}
 
 
-def _posted(summary: str, asked: type[BaseModel], answer: type[BaseModel], example: Any) -> dict[str, Any]:
+def posted(id: str, summary: str, asked: type[BaseModel], answer: type[BaseModel], example: Any, **extra: Any) -> dict[str, Any]:
+    """The same of a call with a JSON body."""
     content = {"schema": {"$ref": _REF.format(model=asked.__name__)}, "example": example}
     body = {"required": True, "content": {"application/json": content}}
-    return _call(summary, answer, _POSTED, requestBody=body, parameters=[_REASONS])
-
-
-_UNLISTED: dict[str, Any] = {"include_in_schema": False}
-CALLS: Mapping[str, dict[str, Any]] = {
-    "/v1/score": _posted("Score one lead", ScoreRequest, ScoreAnswer, _EXAMPLE) | {"operation_id": "score"},
-    "/v1/score/batch": _posted("Score up to 1,000 leads", BatchRequest, BatchAnswer, {"items": [_EXAMPLE]}) | {"operation_id": "score_batch"},
-    "/v1/model": _call("What serves, and how good it is", ModelAnswer, _KEYED | {503: "No model serves yet"}) | {"operation_id": "model"},
-    "/healthz": _call("Whether the process is alive", Health, {}) | {"operation_id": "alive"},
-    "/readyz": _call("Whether scores are given, and what is down", Readiness, {}) | {"operation_id": "ready"},
-    "/openapi.json": _UNLISTED,
-    "/openapi-3.0.json": _UNLISTED,
-    "/docs": _UNLISTED,
-}
-"""What the document says of each route, in the words of FastAPI's `add_api_route`."""
+    return called(id, summary, answer, _POSTED, requestBody=body, **extra)
 
 
 @lru_cache(maxsize=1)

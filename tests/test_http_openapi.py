@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from service import running, with_champion
 from serving.answers import ScoreAnswer
+from serving.app import ROUTES
 from serving.contract import ScoreRequest
-from serving.openapi import CALLS
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def nodes(document: Any) -> Iterator[dict[str, Any]]:
 def test_every_call_is_described_and_every_reference_leads_somewhere(client: TestClient, path: str, version: str) -> None:
     document = client.get(path).json()
     assert document["openapi"] == version
-    assert set(document["paths"]) == {path for path, call in CALLS.items() if call.get("include_in_schema", True)}
+    assert set(document["paths"]) == {r.path for r in ROUTES if r.told.get("include_in_schema", True)}
     schemas = document["components"]["schemas"]
     references = {node["$ref"] for node in nodes(document) if isinstance(node.get("$ref"), str)}
     assert references == {f"#/components/schemas/{name}" for name in schemas}, "each is used, none is missing"
@@ -98,5 +98,5 @@ def test_the_page_is_written_down(client: TestClient) -> None:
     from serving.errors import ServiceError
 
     names = [error.__name__ for error in ServiceError.__subclasses__()]
-    missing = [name for name in (*CALLS, *names) if name not in text]
+    missing = [name for name in (*(r.path for r in ROUTES), *names) if name not in text]
     assert missing == []

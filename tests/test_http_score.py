@@ -16,7 +16,7 @@ from data.contract import parse_instant
 from data.funnel import Funnel
 from service import LEAD, refusal, running, with_champion
 from serving.answers import BatchAnswer, Health, ModelAnswer, Readiness, ScoreAnswer
-from serving.app import _one_of_many
+from serving.calls.scoring import _one_of_many
 from serving.champion import Serving
 from serving.scorer import Scorer
 

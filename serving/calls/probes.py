@@ -1,0 +1,48 @@
+"""What serves and whether it does: `/v1/model`, the probes, and the contract's own documents."""
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+
+from serving.answers import Health, ModelAnswer, Readiness
+from serving.openapi import KEYED, UNLISTED, called, openapi_3_0, openapi_3_1
+from serving.reference import reference_page
+from serving.routes import Route, Service, answered
+
+
+async def _model(_: Request, service: Service) -> Response:
+    return answered(service.champion.take().model)
+
+
+async def _alive(_: Request, __: Service) -> Response:
+    return answered({"status": "ok"})
+
+
+async def _ready(_: Request, service: Service) -> Response:
+    champion = service.champion
+    down = champion.down
+    answer = {"ready": champion.ready, "version": champion.version, "down": list(down), "detail": down}
+    return answered(answer, 200 if champion.ready else 503)
+
+
+async def _openapi(request: Request, _: Service) -> Response:
+    return answered(openapi_3_1(request.app))
+
+
+async def _openapi_3_0(request: Request, _: Service) -> Response:
+    return answered(openapi_3_0(request.app))
+
+
+async def _docs(request: Request, _: Service) -> Response:
+    return HTMLResponse(
+        reference_page(openapi_3_1(request.app)), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    )
+
+
+ROUTES = (
+    Route("/v1/model", "GET", "read", _model, called("model", "What serves, and how good it is", ModelAnswer, KEYED | {503: "No model serves yet"})),
+    Route("/healthz", "GET", None, _alive, called("alive", "Whether the process is alive", Health, {})),
+    Route("/readyz", "GET", None, _ready, called("ready", "Whether scores are given, and what is down", Readiness, {})),
+    Route("/openapi.json", "GET", None, _openapi, UNLISTED),
+    Route("/openapi-3.0.json", "GET", None, _openapi_3_0, UNLISTED),
+    Route("/docs", "GET", None, _docs, UNLISTED),
+)
