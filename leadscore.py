@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_demo, _sample, _validate, _train, _score, _serve, _models, _promote, _rollback, _keys):
+    for add in (_demo, _sample, _validate, _train, _score, _ingest, _serve, _retrain, _worker, _models, _promote, _rollback, _replay, _keys):
         add(commands)
     return parser
 
@@ -129,9 +129,7 @@ def _validate(commands: Commands) -> None:
 def _train(commands: Commands) -> None:
     added = _command(commands, "train", "train the funnel's models, record them in MLflow, promote them if they are better", train)
     _dataset(added)
-    added.add_argument(
-        "--promote", choices=("auto", "always", "never"), default="auto", help="auto (default): only if better than the champion beyond noise"
-    )
+    _promotion(added)
     added.add_argument("--seed", type=_SEED, default=0, help="the same data and seed make the same models (default 0)")
     added.add_argument("--json", metavar="FILE", help="write the report as JSON, too; - for standard output")
 
@@ -142,6 +140,34 @@ def _score(commands: Commands) -> None:
     added.add_argument("--out", metavar="FILE", required=True, help=".csv or .parquet")
     added.add_argument("--as-of", metavar="T", help="the instant of knowledge, ISO-8601 (default: the end of the data)")
     added.add_argument("--version", metavar="V", help="the bundle version (default: the champion)")
+
+
+def _ingest(commands: Commands) -> None:
+    added = _command(commands, "ingest", "load a dataset into the operational store; again loads only what is new", ingest)
+    _dataset(added)
+
+
+def _retrain(commands: Commands) -> None:
+    added = _command(commands, "retrain", "train on what the operational store holds, and promote if better", retrain)
+    added.add_argument("--since", metavar="T", help="only leads created at or after this instant, ISO-8601 (default: all)")
+    _promotion(added)
+    added.add_argument("--job", metavar="ID", help=argparse.SUPPRESS)
+
+
+def _promotion(added: argparse.ArgumentParser) -> None:
+    added.add_argument(
+        "--promote", choices=("auto", "always", "never"), default="auto", help="auto (default): only if better than the champion beyond noise"
+    )
+
+
+def _worker(commands: Commands) -> None:
+    _command(commands, "worker", "run jobs, the schedule, rescoring and webhooks until told to stop", worker)
+
+
+def _replay(commands: Commands) -> None:
+    added = _command(commands, "replay", "give a score of the ledger again, from the same row and the same bundle", replay)
+    added.add_argument("score_id", metavar="SCORE_ID")
+    added.add_argument("--json", metavar="FILE", help="write the whole judgement as JSON, too; - for standard output")
 
 
 def _serve(commands: Commands) -> None:
@@ -210,6 +236,30 @@ def score(arguments: argparse.Namespace) -> int:
     from serving.commands import score as run
 
     return run(arguments.dataset, arguments.config, arguments.mapping, arguments.out, arguments.as_of, arguments.version)
+
+
+def ingest(arguments: argparse.Namespace) -> int:
+    from data.ingesting import ingest as run
+
+    return run(arguments.dataset, arguments.config, arguments.mapping)
+
+
+def retrain(arguments: argparse.Namespace) -> int:
+    from training.retraining import retrain as run
+
+    return run(arguments.since, arguments.promote, arguments.job)
+
+
+def worker(_: argparse.Namespace) -> int:
+    from serving.worker import run
+
+    return run()
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    from serving.replay import replay as run
+
+    return run(arguments.score_id, arguments.json)
 
 
 def serve(arguments: argparse.Namespace) -> int:

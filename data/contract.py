@@ -20,6 +20,7 @@ MISSING = frozenset({"", "null", "none", "nan", "n/a", "-", "#n/a"})
 WHOLE_NUMBER = r"^(-?[0-9]+)\.0+$"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is written by hand
 _WHOLE = re.compile(WHOLE_NUMBER)
 _ZONE = re.compile(r"\s*(?:UTC|GMT)$|\s+(?=[+-]\d{2}:?\d{0,2}$)", re.IGNORECASE)
 
@@ -128,7 +129,7 @@ def _micros(instant: datetime) -> int:
 
 def format_instant(micros: int) -> str:
     """Micros UTC -> `2026-11-21T10:00:00Z`; microseconds are written only where they are not zero."""
-    return (_EPOCH + timedelta(microseconds=int(micros))).replace(tzinfo=None).isoformat() + "Z"
+    return (_NAIVE_EPOCH + timedelta(microseconds=int(micros))).isoformat() + "Z"
 
 
 def canonical(value: object) -> str | None:
@@ -155,4 +156,6 @@ def _canonical_text(text: str) -> str | None:
     lower = stripped.lower()
     if lower in MISSING:
         return None
-    return lower if lower in ("true", "false") else _WHOLE.sub(r"\1", stripped)
+    if lower in ("true", "false"):
+        return lower
+    return _WHOLE.sub(r"\1", stripped) if stripped[-1] == "0" else stripped

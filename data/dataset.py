@@ -68,44 +68,59 @@ def read_dataset(
     tell = on_progress or _nobody
     inspection = Inspection()
     origins = find_origins(folder, mapping, inspection)
+
+    def read(name: str) -> pa.Table | None:
+        if origins[name]:
+            tell(f"reading {name} ({_megabytes(origins[name])} MB)")
+        return read_table(name, origins[name], inspection)
+
+    expected = {"leads", *(name for name in TABLES if origins[name])}
+    tables, report = assembled(read, expected, folder.resolve().name, funnel, clock() if now is None else now, inspection, tell)
+    tell("computing the digest")
+    return Dataset(**tables, digest=_digest(folder, origins, funnel, mapping)), report
+
+
+def assembled(
+    read: Callable[[str], pa.Table | None], expected: set[str], source: str, funnel: Funnel, now: int, inspection: Inspection, tell: Progress
+) -> tuple[dict[str, pa.Table], Report]:
+    """Every table that `read` gives as it was written (with ROW and FILE), typed and checked, alone and against the others.
+
+    A table is broken where it is `expected` and can't be typed. `source` names the files of rejected rows. Raises InvalidDataset.
+    """
     tables: dict[str, pa.Table] = {}
     rows: dict[str, int] = {}
     broken: set[str] = set()
     for name in TABLES:
-        if origins[name]:
-            tell(f"reading {name} ({_megabytes(origins[name])} MB)")
-        raw = read_table(name, origins[name], inspection)
-        typed = None if raw is None else typed_table(name, raw, clock() if now is None else now, inspection)
+        raw = read(name)
+        typed = None if raw is None else typed_table(name, raw, now, inspection)
         if raw is not None:
             rows[name] = raw.num_rows
-        if typed is None and (origins[name] or name == "leads"):
+        if typed is None and name in expected:
             broken.add(name)
         tables[name] = empty_table(name) if typed is None else typed
     tell("checking the tables against each other")
     check_together(tables, broken, funnel, inspection)
     warn_once(inspection)
-    report = _report(folder, rows, inspection)
+    report = _report(source, rows, inspection)
     if not report.ok:
         raise InvalidDataset(report)
-    tell("computing the digest")
-    bare = {name: _bare(table) for name, table in tables.items()}
-    return Dataset(**bare, digest=_digest(folder, origins, funnel, mapping)), report
+    return {name: _bare(table) for name, table in tables.items()}, report
 
 
-def _report(folder: Path, rows: dict[str, int], inspection: Inspection) -> Report:
-    files = {name: str(_write_rejects(folder, name, parts)) for name, parts in inspection.rejects.items()}
+def _report(source: str, rows: dict[str, int], inspection: Inspection) -> Report:
+    files = {name: str(_write_rejects(source, name, parts)) for name, parts in inspection.rejects.items()}
     for name in TABLES:
         if name not in files:
-            _rejects_path(folder, name).unlink(missing_ok=True)
+            _rejects_path(source, name).unlink(missing_ok=True)
     return Report(tuple(inspection.errors), tuple(inspection.warnings), rows, inspection.rejected(), files)
 
 
-def _rejects_path(folder: Path, table: str) -> Path:
-    return leadscore_home() / "rejects" / f"{folder.resolve().name}-{table}.csv"
+def _rejects_path(source: str, table: str) -> Path:
+    return leadscore_home() / "rejects" / f"{source}-{table}.csv"
 
 
-def _write_rejects(folder: Path, table: str, parts: list[pa.Table]) -> Path:
-    path = _rejects_path(folder, table)
+def _write_rejects(source: str, table: str, parts: list[pa.Table]) -> Path:
+    path = _rejects_path(source, table)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         pyarrow.csv.write_csv(pa.concat_tables(parts, promote_options="permissive"), path)

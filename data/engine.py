@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from data.contract import DataError
 from data.home import leadscore_home
-from data.schema import METADATA
+from data.migrations import HEAD, upgrade, version_of
 
 _BUSY_MILLISECONDS = 10_000
 _SCHEMA_LOCK = 7_531
@@ -23,18 +23,16 @@ def store_url() -> str:
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine on the database of `url`, its tables made; DataError (without the password) where it can't be reached."""
+    """An engine on the database of `url`, its tables made or brought up to date; DataError (without the password) where it can't be reached."""
     parsed = _parsed(url)
     try:
-        engine = _sqlite(parsed) if parsed.drivername == "sqlite" else sa.create_engine(parsed, pool_pre_ping=True)
-        _create_tables(engine)
+        return _up_to_date(_sqlite(parsed) if parsed.drivername == "sqlite" else sa.create_engine(parsed, pool_pre_ping=True))
     except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         shown = parsed.render_as_string(hide_password=True)
         raise DataError(
             f"the store {shown} can't be opened: {cause}. Check LEADSCORE_DATABASE_URL, or LEADSCORE_HOME where that is not set."
         ) from None
-    return engine
 
 
 def _parsed(url: str) -> sa.URL:
@@ -46,12 +44,25 @@ def _parsed(url: str) -> sa.URL:
         raise DataError(f"LEADSCORE_DATABASE_URL must be like {expected}; it begins with {scheme[:20]!r}.") from None
 
 
-def _create_tables(engine: sa.Engine) -> None:
-    """All tables in one transaction that others wait for, so that processes may start together."""
+def _up_to_date(engine: sa.Engine) -> sa.Engine:
+    """The engine, its database taken to HEAD; no connection is left open where that fails."""
+    try:
+        with engine.connect() as connection:
+            standing = version_of(connection)
+        if standing != HEAD:
+            _migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _migrate(engine: sa.Engine) -> None:
+    """All missing migrations in one transaction that others wait for, so that processes may start together."""
     with engine.execution_options(write=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        METADATA.create_all(connection)
+        upgrade(connection)
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
@@ -62,7 +73,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        for setting in (f"busy_timeout={_BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for setting in (f"busy_timeout={_BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {setting}")
 
     @sa.event.listens_for(engine, "begin")

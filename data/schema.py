@@ -112,6 +112,15 @@ QUEUE = sa.Table(
     _number("high"), _number("score"), _text("grade", null=True), _text("action"), _text("recommended_stage", null=True),
     _text("next_step", null=True), _text("owner", null=True), _number("value"), _number("expected_value"), _text("score_id"), _time("as_of"),
     _time("scored_at"), _text("version"), _number("previous_score"), _text("answer"),
+    # What a page is sorted by, ascending: -probability; -expected_value, above every number where there is none.
+    sa.Column("by_likelihood", sa.Double, nullable=False), sa.Column("by_value", sa.Double, nullable=False), _time("closed_at", null=True),
+    sa.Index("queue_lead", "lead_id", "since", unique=True),
+    sa.Index("queue_likelihood", "by_likelihood", "lead_id"), sa.Index("queue_value", "by_value", "lead_id"),
+    sa.Index("queue_owner_likelihood", "owner", "by_likelihood", "lead_id"), sa.Index("queue_owner_value", "owner", "by_value", "lead_id"),
+    sa.Index("queue_kind_likelihood", "action", "grade", "stage", "by_likelihood", "lead_id"),
+    sa.Index("queue_kind_value", "action", "grade", "stage", "by_value", "lead_id"),
+    sa.Index("queue_scored", "scored_at", sqlite_where=sa.text("until IS NULL"), postgresql_where=sa.text("until IS NULL")),
+    sa.Index("queue_closed", "closed_at", sqlite_where=sa.text("until IS NOT NULL"), postgresql_where=sa.text("until IS NOT NULL")),
     sqlite_autoincrement=True,
 )  # fmt: skip
 COUNTERS = sa.Table("counters", METADATA, _text("name", key=True), sa.Column("value", sa.BigInteger, nullable=False))

@@ -2,10 +2,10 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,11 +13,17 @@ from data.contract import DataError
 from data.engine import open_engine, store_url
 from data.home import clock, leadscore_home
 from data.schema import API_KEYS, BUNDLES, CHAMPIONS
+from data.webhooks import enqueue
 
 __all__ = ["SCOPES", "ApiKey", "Promotion", "Store", "leadscore_home", "open_store", "store_url"]
 
 SCOPES = ("score", "ingest", "read", "operate", "admin")
 _SHOWN_OF_KEY = 8
+_ATTEMPTS = 10
+# What PostgreSQL says of a serialization failure and of a deadlock.
+_CAME_BETWEEN = {"40001", "40P01"}
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,10 @@ class ApiKey:
     last_used_at: int | None
 
 
+class CameBetween(Exception):
+    """Another process wrote what this transaction was about to write: it is to be done again."""
+
+
 class Store:
     """An open store; use as a context manager. Every method is one transaction, kept when it returns."""
 
@@ -65,6 +75,20 @@ class Store:
         """One round trip; raises sqlalchemy's error where the database is down."""
         with self.engine.connect() as connection:
             connection.execute(sa.select(1))
+
+    def write(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Run `work` in one transaction that may write, and again where another process came between; it may therefore run twice."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                with self._writing.begin() as connection:
+                    return work(connection)
+            except CameBetween:
+                continue
+            except sa.exc.OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) not in _CAME_BETWEEN:
+                    raise
+        with self._writing.begin() as connection:
+            return work(connection)
 
     def put_bundle(self, version: str, hash: str, document: bytes) -> None:
         """Keep the bundle's bytes. Putting the same again changes nothing; other bytes under the same version are refused."""
@@ -187,8 +211,12 @@ def _entry(connection: sa.Connection, seq: int | None) -> Any:
 
 
 def _append(connection: sa.Connection, version: str, reason: str, previous: int | None) -> int:
-    row = {"version": version, "promoted_at": clock(), "reason": reason, "previous": previous}
-    return int(connection.execute(CHAMPIONS.insert().values(row).returning(CHAMPIONS.c.seq)).scalar_one())
+    before, now = _last(connection), clock()
+    row = {"version": version, "promoted_at": now, "reason": reason, "previous": previous}
+    seq = int(connection.execute(CHAMPIONS.insert().values(row).returning(CHAMPIONS.c.seq)).scalar_one())
+    told = {"version": version, "previous": before.version if before is not None else None, "reason": reason}
+    enqueue(connection, "model.promoted", None, told, now)
+    return seq
 
 
 def _key(row: Any) -> ApiKey:

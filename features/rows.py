@@ -46,8 +46,28 @@ class Known:
         codes = np.where(changed, np.where(row >= 0, row + offset + 1, offset), codes)
         return codes, (*values, None, *history.values)
 
+    def encode(self, attributes: Sequence[Attribute], lead: Ints, as_of: Ints, out: Rows) -> None:
+        """Writes the attributes of a spine (m,) into out (m, their columns)."""
+        column = 0
+        for attribute in attributes:
+            width = len(attribute.columns)
+            out[:, column : column + width] = _encoded(attribute, self, lead, as_of)
+            column += width
 
-def compute(schema: Schema, timeline: Timeline, known: Known, lead: Ints, as_of: Ints) -> Rows:
+
+@dataclass(frozen=True)
+class Sent:
+    """Attribute values of n leads as requests tell them: canonical text by column, known whatever the instant."""
+
+    values: Sequence[Mapping[str, str | None]]
+
+    def encode(self, attributes: Sequence[Attribute], lead: Ints, _: Ints, out: Rows) -> None:
+        """What `Known.encode` writes, lead by lead."""
+        for row, values in enumerate(self.values[i] for i in lead.tolist()):
+            out[row] = [number for a in attributes for number in a.encode(tuple([values[column] for column in a.inputs]))]
+
+
+def compute(schema: Schema, timeline: Timeline, known: Known | Sent, lead: Ints, as_of: Ints) -> Rows:
     """The model's rows for a spine: (m,) lead index, (m,) micros -> float32 (m, columns), in the spine's order; nan where nothing is known."""
     out = np.empty((lead.size, len(schema.columns)), np.float32)
     order = timelines.in_order(lead, as_of)
@@ -57,11 +77,7 @@ def compute(schema: Schema, timeline: Timeline, known: Known, lead: Ints, as_of:
         swept = np.empty((lead.size, len(schema.features)), np.float32)
         timelines.run(schema.program, timeline, lead[order], as_of[order], swept)
         out[order, : len(schema.features)] = swept
-    column = len(schema.features)
-    for attribute in schema.attributes:
-        width = len(attribute.columns)
-        out[:, column : column + width] = _encoded(attribute, known, lead, as_of)
-        column += width
+    known.encode(schema.attributes, lead, as_of, out[:, len(schema.features) :])
     return out
 
 

@@ -1,7 +1,9 @@
 """What was known when: the histories of many leads as columnar arrays sorted by (lead, time), and the only door to the future."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,40 @@ def build(
     start, time, code = _without_repeats(start, time, code)
     event_start, event_time, event_type, event_value = sweep.sort_by_lead(created.size, events[0], events[2], events[1].astype(np.int16), events[3])
     return Timeline(created, event_start, event_time, event_type, event_value, start, time, code, stages)
+
+
+Event = tuple[int, int, int]
+"""(when it counted, index of its type, value in millionths)."""
+Entry = tuple[int, int]
+"""(when, stage code)."""
+
+
+def line_up(created: Sequence[int], events: Sequence[Sequence[Event]], entries: Sequence[Sequence[Entry]], stages: int) -> Timeline:
+    """What `build` makes of the same rows, for the few leads of a request told one by one: `events` and `entries` of each lead, in any order,
+    no code below 0. Lists of a few rows are sooner sorted than made into the columns that `build` takes."""
+    sorted_events = [sorted(rows) for rows in events]
+    stood = [_stood(first, rows) for first, rows in zip(created, entries, strict=True)]
+    event_time, event_type, event_value = zip(*chain.from_iterable(sorted_events), strict=True) if any(sorted_events) else ((), (), ())
+    stage_time, stage_code = zip(*chain.from_iterable(stood), strict=True) if stood else ((), ())
+    return Timeline(
+        instants(created),
+        instants([0, *accumulate(map(len, sorted_events))]), instants(event_time), np.array(event_type, np.int16), instants(event_value),
+        instants([0, *accumulate(map(len, stood))]), instants(stage_time), np.array(stage_code, np.int16),
+        stages,
+    )  # fmt: skip
+
+
+def stages_at(timeline: Timeline, as_of: Sequence[int]) -> list[int]:
+    """The code of `Timeline.standing` for one instant of each lead, -1 before its creation: the shorter way for a few leads."""
+    start, time, code = timeline.stage_start.tolist(), timeline.stage_time.tolist(), timeline.stage_code.tolist()
+    rows = (bisect_right(time, at, start[lead], start[lead + 1]) - 1 for lead, at in enumerate(as_of))
+    return [code[row] if row >= start[lead] else -1 for lead, row in enumerate(rows)]
+
+
+def _stood(created: int, entries: Sequence[Entry]) -> list[Entry]:
+    """One lead's stage rows in order, its creation first, without repeats."""
+    rows = sorted([(created, 0), *((max(time, created), code) for time, code in entries)])
+    return [row for i, row in enumerate(rows) if i == 0 or row[1] != rows[i - 1][1]]
 
 
 def _without_repeats(start: Ints, time: Ints, code: Codes) -> tuple[Ints, Ints, Codes]:

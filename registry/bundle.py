@@ -54,14 +54,17 @@ class HopModel:
         return sigmoid(self.calibrator.logit(raw - half)), sigmoid(self.calibrator.logit(raw + half))
 
     def explain(self, X: Rows) -> tuple[Floats, Floats]:
-        """(base (n,), effects (n, p)) in calibrated log-odds: base + effects = logit(probability). The calibrator is monotone, so the effects
-        of the raw score are stretched by one positive factor per row."""
-        contributions = self.model.contributions(X)
+        """(base (n,), effects (n, p)) in calibrated log-odds: base + effects = logit(probability)."""
+        return self.calibrated(self.model.contributions(X))
+
+    def calibrated(self, contributions: Floats) -> tuple[Floats, Floats]:
+        """What the model's contributions (n, p + 1) are in calibrated log-odds. The calibrator is monotone, so the effects of the raw score are
+        stretched by one positive factor per row."""
         raw_base = contributions[:, -1]
         effects = contributions[:, :-1]
         moved = effects.sum(axis=1)
-        base = np.asarray(self.calibrator.logit(raw_base))
-        total = np.asarray(self.calibrator.logit(raw_base + moved))
+        ends = self.calibrator.logit(np.concatenate([raw_base, raw_base + moved]))
+        base, total = ends[: len(moved)], ends[len(moved) :]
         flat = np.abs(moved) < 1e-12
         stretch = np.where(flat, 1.0, (total - base) / np.where(flat, 1.0, moved))
         return base, effects * stretch[:, None]
@@ -71,8 +74,8 @@ class HopModel:
         n = self.population.size
         if n == 0:
             return np.full(probability.shape, 50.0)
-        below = np.searchsorted(self.population, probability, "left")
-        upto = np.searchsorted(self.population, probability, "right")
+        below = self.population.searchsorted(probability, "left")
+        upto = self.population.searchsorted(probability, "right")
         return np.asarray(100.0 * (below + upto) / (2 * n))
 
     def document(self) -> dict[str, Any]:

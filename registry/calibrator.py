@@ -11,6 +11,12 @@ Floats = NDArray[np.float64]
 Kind = Literal["none", "intercept", "sigmoid", "beta"]
 
 
+def bent(raw: Floats, low: float | Floats, high: float | Floats, shift: float | Floats) -> Floats:
+    """`Calibrator.logit` of one calibrator, or of several side by side: arrays that broadcast with `raw`."""
+    bend = (high - low) * np.log1p(np.exp(-np.abs(raw)))
+    return np.asarray(shift + high * np.maximum(raw, 0) + low * np.minimum(raw, 0) + bend)
+
+
 @dataclass(frozen=True)
 class Calibrator:
     """calibrated = shift - low * softplus(-raw) + high * softplus(raw), in log-odds; strictly increasing as low, high > 0.
@@ -33,8 +39,7 @@ class Calibrator:
 
     def logit(self, raw: Floats) -> Floats:
         """Calibrated log-odds, any shape; finite for every finite raw, and raw itself to the bit for the kind "none"."""
-        bend = (self.high - self.low) * np.log1p(np.exp(-np.abs(raw)))
-        return np.asarray(self.shift + self.high * np.maximum(raw, 0) + self.low * np.minimum(raw, 0) + bend)
+        return bent(raw, self.low, self.high, self.shift)
 
     def to_document(self) -> dict[str, str | float]:
         """Plain JSON; `from_document` gives the same calibrator back."""

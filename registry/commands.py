@@ -16,6 +16,7 @@ def models() -> int:
     """Every version, newest first, with what it is and how good its forward twin was: one line for each transition."""
     with open_store() as store:
         champion = store.champion()
+        promotion.follow(store)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in COLUMNS:
         table.add_column(column, no_wrap=True)

@@ -17,6 +17,7 @@ MOST_LEAVES = 63
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 Masks = NDArray[np.int64]
+Longs = NDArray[np.int64]
 Bits = NDArray[np.bool_]
 Rows = NDArray[np.float32]
 
@@ -27,12 +28,12 @@ _ZERO = float(np.float32(1e-35))
 
 
 @njit(cache=True, nogil=True)
-def _clean(X: Rows, values: Floats) -> None:
-    """Copies rows (n, p) to columns (p, n) of float64, what LightGBM takes for zero made zero."""
+def _clean(X: Rows, columns: Longs, values: Floats) -> None:
+    """Copies `columns` (p,) of rows (n, width) to (p, n) of float64, what LightGBM takes for zero made zero."""
     for row in range(len(X)):
-        for column in range(X.shape[1]):
-            value = np.float64(X[row, column])
-            values[column, row] = 0.0 if abs(value) <= _ZERO else value
+        for place in range(len(columns)):
+            value = np.float64(X[row, columns[place]])
+            values[place, row] = 0.0 if abs(value) <= _ZERO else value
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -91,6 +92,7 @@ def score_cells(node_start: Ints, root: Ints, left: Ints, right: Ints, leaf_valu
 @njit(cache=True, nogil=True)
 def add_scores(
     X: Rows,
+    columns: Longs,
     node_start: Ints,
     root: Ints,
     feature: Ints,
@@ -105,10 +107,10 @@ def add_scores(
 ) -> None:
     """Adds each tree's leaf to out (n,), in the order of the trees: from its cells, or walking down a tree without."""
     size = min(BLOCK, len(X))
-    values, pattern = np.empty((X.shape[1], size)), np.empty(size, np.int64)
+    values, pattern = np.empty((len(columns), size)), np.empty(size, np.int64)
     for start in range(0, len(X), BLOCK):
         rows = min(BLOCK, len(X) - start)
-        _clean(X[start : start + rows], values)
+        _clean(X[start : start + rows], columns, values)
         for tree in range(len(root)):
             first, last = node_start[tree], node_start[tree + 1]
             if rows == 1 and last - first < TABLE_LEAVES:
@@ -246,13 +248,18 @@ def fill_cells(
 @njit(cache=True, nogil=True)
 def add_contributions(
     X: Rows,
+    columns: Longs,
     node_start: Ints,
     leaf_start: Ints,
+    root: Ints,
     feature: Ints,
     threshold: Floats,
     zero_left: Bits,
     nan_left: Bits,
+    left: Ints,
+    right: Ints,
     leaf_value: Floats,
+    score_cells: Floats,
     slot_start: Ints,
     slot_feature: Ints,
     entry_start: Ints,
@@ -262,15 +269,17 @@ def add_contributions(
     zero: Floats,
     cell_start: Masks,
     cells: Floats,
+    score: Floats,
     out: Floats,
 ) -> None:
-    """Adds each tree's contributions to out (n, p or more): from its cells, or leaf by leaf for a tree without."""
+    """Adds each tree's leaf to score (n,), as `add_scores` does, and its contributions to out (n, width or more): from its cells, or leaf by leaf
+    for a tree without. The outcomes of the splits are found once for both."""
     size = min(BLOCK, len(X))
-    values, pattern = np.empty((X.shape[1], size)), np.empty(size, np.int64)
-    phi, poly = np.empty(MOST_LEAVES + 1), np.empty(MOST_LEAVES + 1)
+    values, pattern = np.empty((len(columns), size)), np.empty(size, np.int64)
+    phi, poly, no_base = np.empty(MOST_LEAVES + 1), np.empty(MOST_LEAVES + 1), int(np.int64(0))  # a bare 0 would be a type of its own
     for start in range(0, len(X), BLOCK):
         rows = min(BLOCK, len(X) - start)
-        _clean(X[start : start + rows], values)
+        _clean(X[start : start + rows], columns, values)
         for tree in range(len(node_start) - 1):
             first, last = node_start[tree], node_start[tree + 1]
             if rows > 1:
@@ -280,13 +289,18 @@ def add_contributions(
             slots, width = slot_start[tree], slot_start[tree + 1] - slot_start[tree]
             for row in range(rows):
                 if cell_start[tree] < cell_start[tree + 1]:
+                    score[start + row] += score_cells[tree, pattern[row]]
                     base = cell_start[tree] + pattern[row] * width
                     for slot in range(width):
-                        out[start + row, slot_feature[slots + slot]] += cells[base + slot]
+                        out[start + row, columns[slot_feature[slots + slot]]] += cells[base + slot]
                     continue
+                node = root[tree]
+                while node >= 0:
+                    node = left[node] if pattern[row] >> (node - first) & 1 else right[node]
+                score[start + row] += leaf_value[~node]
                 phi[:width] = 0.0
                 for leaf in range(leaf_start[tree], leaf_start[tree + 1]):
                     begin, end = entry_start[leaf], entry_start[leaf + 1]
-                    _add_leaf(phi, 0, pattern[row], begin, end, entry_slot, care, want, zero, leaf_value[leaf], poly)
+                    _add_leaf(phi, no_base, pattern[row], begin, end, entry_slot, care, want, zero, leaf_value[leaf], poly)
                 for slot in range(width):
-                    out[start + row, slot_feature[slots + slot]] += phi[slot]
+                    out[start + row, columns[slot_feature[slots + slot]]] += phi[slot]

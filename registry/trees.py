@@ -9,15 +9,15 @@ from functools import cached_property
 import numpy as np
 
 from registry.shap_tables import ShapTables, build_tables
-from registry.tree_kernels import MOST_LEAVES, Bits, Floats, Ints, Rows, add_contributions, add_scores, score_cells
+from registry.tree_kernels import MOST_LEAVES, Bits, Floats, Ints, Longs, Rows, add_contributions, add_scores, score_cells
 from registry.tree_text import UnsupportedModel, read_text
 
-__all__ = ["Trees", "UnsupportedModel", "contributions", "expected_value", "parse_trees", "raw_score"]
+__all__ = ["Trees", "UnsupportedModel", "contributions", "expected_value", "explained", "parse_trees", "raw_score"]
 
 
 @dataclass(frozen=True, eq=False)
 class Trees:
-    """All trees of a model as flat arrays: T trees, N splits, L leaves, p features.
+    """All trees of a model as flat arrays: T trees, N splits, L leaves, p features, which stand in `columns` (p,) of rows of `width`.
 
     A child c >= 0 is split c, c < 0 is leaf ~c, both counted over all trees; `root` (T,) is written likewise.
     A value x goes left when x <= threshold, except that a zero goes by `zero_left` and a NaN by `nan_left`: LightGBM's
@@ -38,6 +38,8 @@ class Trees:
     node_count: Floats
     leaf_value: Floats
     leaf_count: Floats
+    columns: Longs
+    width: int
 
     @cached_property
     def score_cells(self) -> Floats:
@@ -71,9 +73,11 @@ class Trees:
         return float(np.sum(share * self.leaf_value))
 
 
-def parse_trees(text: str) -> Trees:
-    """Trees of `booster.model_to_string()`. UnsupportedModel: damaged, categorical, linear, many classes."""
+def parse_trees(text: str, columns: Longs | None = None, width: int | None = None) -> Trees:
+    """Trees of `booster.model_to_string()`, grown on `columns` of rows of `width`; None: on all of them. UnsupportedModel: damaged, categorical,
+    linear, many classes, or columns that are not one for each feature within the width."""
     names, objective, trees = read_text(text)
+    places, width = _placed(len(names), columns, width)
     node_start = _starts([len(tree.feature) for tree in trees])
     leaf_start = _starts([len(tree.leaf_value) for tree in trees])
     threshold = np.array([value for tree in trees for value in tree.threshold], np.float64)
@@ -95,14 +99,27 @@ def parse_trees(text: str) -> Trees:
         node_count=np.array([value for tree in trees for value in tree.split_count], np.float64),
         leaf_value=np.array([value for tree in trees for value in tree.leaf_value], np.float64),
         leaf_count=np.array([value for tree in trees for value in tree.leaf_count], np.float64),
+        columns=places,
+        width=width,
     )
 
 
+def _placed(features: int, columns: Longs | None, width: int | None) -> tuple[Longs, int]:
+    """The kernels read the columns unchecked, so they are checked here."""
+    places = np.arange(features, dtype=np.int64) if columns is None else columns
+    width = len(places) if width is None else width
+    if len(places) != features or not np.all((places >= 0) & (places < width)):
+        raise UnsupportedModel(f"Trees of {features} features need as many columns, each from 0 to {width - 1}; there are {len(places)}.")
+    return places, width
+
+
 def raw_score(trees: Trees, X: Rows) -> Floats:
-    """The booster's `raw_score=True`, (n, p) float32 -> (n,): log-odds for a binary objective. NaN is missing."""
-    out = np.zeros(len(X))
+    """The booster's `raw_score=True`, (n, width) float32 -> (n,): log-odds for a binary objective. NaN is missing."""
+    rows = _checked(trees, X)
+    out = np.zeros(len(rows))
     add_scores(
-        _checked(trees, X),
+        rows,
+        trees.columns,
         trees.node_start,
         trees.root,
         trees.feature,
@@ -118,20 +135,25 @@ def raw_score(trees: Trees, X: Rows) -> Floats:
     return out
 
 
-def contributions(trees: Trees, X: Rows) -> Floats:
-    """What each feature adds, (n, p) float32 -> (n, p + 1); last is `expected_value`. Rows sum to the score."""
+def explained(trees: Trees, X: Rows) -> tuple[Floats, Floats]:
+    """`raw_score` and `contributions` for little more than the latter."""
     rows, tables = _checked(trees, X), trees.shap_tables
-    out = np.zeros((len(rows), len(trees.feature_names) + 1))
+    score, out = np.zeros(len(rows)), np.zeros((len(rows), rows.shape[1] + 1))
     out[:, -1] = trees.expected
     add_contributions(
         rows,
+        trees.columns,
         trees.node_start,
         trees.leaf_start,
+        trees.root,
         trees.feature,
         trees.threshold,
         trees.zero_left,
         trees.nan_left,
+        trees.left,
+        trees.right,
         trees.leaf_value,
+        trees.score_cells,
         tables.slot_start,
         tables.slot_feature,
         tables.entry_start,
@@ -141,9 +163,15 @@ def contributions(trees: Trees, X: Rows) -> Floats:
         tables.zero,
         tables.cell_start,
         tables.cells,
+        score,
         out,
     )
-    return out
+    return score, out
+
+
+def contributions(trees: Trees, X: Rows) -> Floats:
+    """What each column adds, (n, width) float32 -> (n, width + 1); last is `expected_value`. Rows sum to the score."""
+    return explained(trees, X)[1]
 
 
 def expected_value(trees: Trees) -> float:
@@ -153,8 +181,10 @@ def expected_value(trees: Trees) -> float:
 
 def _checked(trees: Trees, X: Rows) -> Rows:
     """Rows as the kernels take them; any other width is a mistake that must not be scored."""
-    if X.ndim != 2 or X.shape[1] != len(trees.feature_names):
-        raise ValueError(f"Rows must have {len(trees.feature_names)} features (n, p); their shape is {X.shape}.")
+    if X.ndim != 2 or X.shape[1] != trees.width:
+        raise ValueError(f"Rows must have {trees.width} features (n, p); their shape is {X.shape}.")
+    if X.dtype == np.float32 and X.flags.c_contiguous and X.flags.writeable:
+        return X
     return np.require(X, np.float32, ["C", "W"])  # another layout would be compiled for anew, within a request
 
 

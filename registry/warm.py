@@ -10,7 +10,7 @@ def warm() -> None:
     one, many, none = np.zeros(1, np.int32), np.ones(2), np.zeros(1, np.bool_)
     starts, leaf_starts = np.array([0, 1], np.int32), np.array([0, 2], np.int32)
     left, right, cover = np.array([-1], np.int32), np.array([-2], np.int32), np.array([2.0])
-    trees = Trees(("x",), "binary", starts, leaf_starts, one, one, np.zeros(1), none, none, left, right, cover, many, many)
+    trees = Trees(("x",), "binary", starts, leaf_starts, one, one, np.zeros(1), none, none, left, right, cover, many, many, np.zeros(1, np.int64), 1)
     rows = np.zeros((1, 1), np.float32)
     raw_score(trees, rows)
     contributions(trees, rows)

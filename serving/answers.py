@@ -120,7 +120,7 @@ class Health(_Answer):
 
 
 class Readiness(_Answer):
-    """Whether scores are given, what is down (`database`, `champion`, `kernel`), and each one's reason."""
+    """Whether scores are given, what is down (`kernel`, `database`, `champion`, `policy`, `ledger`), and each one's reason."""
 
     ready: bool
     version: str | None

@@ -2,58 +2,86 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from data.store import open_store
-from serving.calls import probes, scoring
+from serving.background import background
+from serving.calls import ingest, leads, ledger, operations, probes, queue, scoring, webhooks
 from serving.champion import Champion
 from serving.envelope import Envelope
-from serving.errors import MethodNotAllowed, NotFound, ServiceError
+from serving.errors import MethodNotAllowed, NotFound, ServiceError, refusal_of
+from serving.exposition import Exposition
+from serving.metrics import Metrics
+from serving.refusing import refused
 from serving.routes import Route, Service, guarded
 from serving.security import Gate
 from serving.settings import Settings
+from serving.tracing import Tracing
+from serving.watched import WatchedSpool
 
-ROUTES: tuple[Route, ...] = (*scoring.ROUTES, *probes.ROUTES)
+THREADS = 32
+ROUTES: tuple[Route, ...] = (
+    *scoring.ROUTES, *ingest.ROUTES, *leads.ROUTES, *ledger.ROUTES, *queue.ROUTES, *operations.ROUTES, *webhooks.ROUTES, *probes.ROUTES,
+)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. Opening the store, loading the champion and warming the kernels wait for its lifespan."""
+    metrics, tracing = Metrics(), Tracing()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # asyncio's own has six threads on two cores: a few calls that wait for the store would hold up all others.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "call"))
         with await asyncio.to_thread(open_store, settings.store_url) as store:
-            champion = Champion(store)
-            app.state.service = Service(settings, store, Gate(store, settings.host), champion)
-            watching = asyncio.create_task(champion.watch())
+            gate = Gate(store, settings.host, settings.rate_per_second, settings.burst)
+            spool = WatchedSpool(settings.home / "spool", settings.fsync, metrics=metrics)
+            service = app.state.service = Service(settings, store, gate, Champion(store), spool, metrics)
+            app.state.exposition = Exposition(metrics, store, service.champion, spool)
+            tracing.open()
             try:
-                yield
+                async with background(service):
+                    yield
             finally:
-                champion.stop()
-                await watching
+                await asyncio.to_thread(tracing.close)
 
     app = FastAPI(title="leadscore", version="1", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
+    app.state.calls = ROUTES
     for route in ROUTES:
-        app.add_api_route(route.path, guarded(route), methods=[route.method], **route.told)
-    app.add_middleware(Envelope)
+        told = {name: value for name, value in route.told.items() if name != "asked"}
+        app.add_api_route(route.path, guarded(route), methods=[route.method], **told)
+    app.add_middleware(Envelope, metrics=metrics, tracing=tracing)
     app.add_exception_handler(ServiceError, _refused)
+    app.add_exception_handler(SQLAlchemyError, _store_failed)
     app.add_exception_handler(HTTPException, _not_served)
     return app
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
-    return Response(orjson.dumps(error.document), error.status, error.headers, "application/json")
+    return refused(error)
+
+
+async def _store_failed(_: Request, error: Exception) -> Response:
+    """The database's fault is told by name; the program's own goes on to the log."""
+    assert isinstance(error, SQLAlchemyError)
+    refusal = refusal_of(error)
+    if refusal is None:
+        raise error
+    return refused(refusal)
 
 
 async def _not_served(request: Request, error: Exception) -> Response:
     """Starlette's own refusals, in the form of ours."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return await _refused(request, MethodNotAllowed(f"{request.method} is not served here; {allowed} is. GET /docs lists every call.", allowed))
-    return await _refused(request, NotFound("nothing is served under this path. GET /docs lists every call."))
+        template = request.scope["route"].path
+        allowed = ", ".join(sorted(route.method for route in ROUTES if route.path == template))
+        return refused(MethodNotAllowed(f"{request.method} is not served here; {allowed} is. GET /docs lists every call.", allowed))
+    return refused(NotFound("nothing is served under this path. GET /docs lists every call."))

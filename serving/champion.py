@@ -81,6 +81,7 @@ class Champion:
         self._stamp: int | None = None
         self._problems: dict[str, str] = {"kernel": "the kernels are being loaded."}
         self._stopping = asyncio.Event()
+        self._looked = asyncio.Event()
 
     @property
     def down(self) -> dict[str, str]:
@@ -98,6 +99,11 @@ class Champion:
         """The version that serves."""
         return self._serving.scorer.version if self._serving else None
 
+    @property
+    def funnel(self) -> Funnel:
+        """funnel.toml as it was last read whole; its defaults before that."""
+        return self._funnel
+
     def take(self) -> Serving:
         """What serves now. Raises NoChampion before the first promotion, NotReady while it is being loaded or can't be."""
         if self._serving is not None:
@@ -110,8 +116,14 @@ class Champion:
         """Look for a new champion or policy at once and every `POLL_SECONDS`, until `stop`."""
         while not self._stopping.is_set():
             await asyncio.to_thread(self.refresh)
+            self._looked.set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), POLL_SECONDS)
+
+    async def looked(self, seconds: float) -> None:
+        """Returns after the first look, or after so many seconds without one."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), seconds)
 
     def stop(self) -> None:
         """Let `watch` return once its look at the store is over."""

@@ -10,6 +10,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import InternalError
+from serving.metrics import Metrics
+from serving.paths import keep_slashes
+from serving.tracing import Tracing, end
 
 _LOG = logging.getLogger("leadscore.http")
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -19,10 +22,12 @@ CLIENT_GONE = 499
 
 
 class Envelope:
-    """ASGI middleware. A caller's own `X-Request-ID` is kept where it is short and plain."""
+    """ASGI middleware. A caller's own `X-Request-ID` is kept where it is short and plain; calls find it as `request.state.request_id`."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
         self.app = app
+        self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,7 +35,10 @@ class Envelope:
             return
         began = time.perf_counter()
         request_id = _request_id(scope)
+        span = self._tracing.begin(scope)
         status = 0
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        keep_slashes(scope)
 
         async def marked(message: Message) -> None:
             nonlocal status
@@ -47,8 +55,11 @@ class Envelope:
             _LOG.error("failed", exc_info=error, extra={"fields": {"request_id": request_id.decode()}})
             if status == 0:
                 await _apologise(marked, request_id)
-        fields = {"method": scope["method"], "path": _path(scope), "status": status, "request_id": request_id.decode()}
-        _LOG.info("answered", extra={"fields": fields | {"ms": round((time.perf_counter() - began) * 1000, 2)}})
+        seconds, route = time.perf_counter() - began, _route(scope)
+        self._metrics.called(scope["method"], route, status, seconds)
+        fields = {"method": scope["method"], "path": route, "status": status, "request_id": request_id.decode()}
+        trace = {} if span is None else {"trace_id": end(span, scope["method"], route, status, request_id.decode())}
+        _LOG.info("answered", extra={"fields": fields | trace | {"ms": round(seconds * 1000, 2)}})
 
 
 def _request_id(scope: Scope) -> bytes:
@@ -56,7 +67,7 @@ def _request_id(scope: Scope) -> bytes:
     return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8).encode()
 
 
-def _path(scope: Scope) -> str:
+def _route(scope: Scope) -> str:
     """The route's template, which holds no id of a lead."""
     return getattr(scope.get("route"), "path", "(none)")
 

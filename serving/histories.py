@@ -1,40 +1,135 @@
-"""From a request's body to the columnar history of one lead: the same structure that a dataset's tables become."""
+"""From requests' bodies to the columnar histories of their leads: the same structure that a dataset's tables become."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from data.contract import DAY, RESERVED, canonical, format_instant
 from data.funnel import Funnel
-from features.rows import Known
+from features.rows import Sent
 from features.schema import Schema
 from features.sweep import NO_VALUE
-from features.timeline import Codes, Ints, Timeline, build
+from features.timeline import Entry, Event, Timeline, line_up
 from serving.contract import EventRow, ScoreRequest, StageRow
 from serving.errors import FutureAsOf, UnknownStage
 
 CLOCK_SKEW = 5 * 60 * 1_000_000
 """Rows up to five minutes ahead of the clock count as now."""
-_ONE = np.zeros(1, np.int64)
+_NAMES_KEPT = 1_000
 
 
-@dataclass
-class History:
+class History(NamedTuple):
     """One lead as the sweep and the encoders take it, the instant of knowledge, and what the caller should be told."""
 
-    timeline: Timeline
-    known: Known
+    created: int
+    events: list[Event]
+    entries: list[Entry]
+    values: dict[str, str | None]
     as_of: int
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str]
 
 
-def history_of(request: ScoreRequest, schema: Schema, funnel: Funnel, now: int) -> History:
-    """Raises FutureAsOf for an as_of more than five minutes ahead of `now` (micros), UnknownStage for a stage that the funnel does not know."""
-    if request.as_of is not None and request.as_of > now + CLOCK_SKEW:
-        raise FutureAsOf(f"as_of must not be after now ({format_instant(now)}); got {format_instant(request.as_of)}. Nothing can be known then.")
-    as_of = now if request.as_of is None else min(request.as_of, now)
-    warnings: list[str] = []
+def together(histories: Sequence[History], schema: Schema) -> tuple[Timeline, Sent]:
+    """The histories as those of leads 0 to n - 1."""
+    timeline = line_up([h.created for h in histories], [h.events for h in histories], [h.entries for h in histories], len(schema.stages))
+    return timeline, Sent([h.values for h in histories])
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads requests as one bundle understands them: `schema` and `funnel` are those that it was trained with."""
+
+    schema: Schema
+    funnel: Funnel
+
+    def read(self, request: ScoreRequest, now: int) -> History:
+        """Raises FutureAsOf for an as_of more than five minutes ahead of `now` (micros), UnknownStage for a stage that the funnel does not know."""
+        if request.as_of is not None and request.as_of > now + CLOCK_SKEW:
+            raise FutureAsOf(f"as_of must not be after now ({format_instant(now)}); got {format_instant(request.as_of)}. Nothing can be known then.")
+        as_of = now if request.as_of is None else min(request.as_of, now)
+        warnings: list[str] = []
+        created = _created(request, as_of, now, warnings)
+        entries = self._entries(request, created, as_of, now, warnings)
+        events = self._events(request.events, now, warnings)
+        self._unused(request, warnings)
+        return History(created, events, entries, self._values(request), as_of, warnings)
+
+    def _events(self, rows: Sequence[EventRow], now: int, warnings: list[str]) -> list[Event]:
+        events, unknown, codes = [], set(), self._type_codes
+        for row in rows:
+            code = codes.get(row["type"])
+            if code is None:
+                unknown.add(row["type"])
+            elif code >= 0:
+                counted, recorded, value = row["occurred_at"], row.get("recorded_at"), row.get("value")
+                if recorded is not None or counted > now:
+                    counted = _counted(row, now)
+                events.append((counted, code, NO_VALUE if value is None else round(value * 1_000_000)))
+        if unknown:
+            warnings.append(f"event types that this model does not know are not used: {_some(sorted(unknown))}.")
+        return events
+
+    @cached_property
+    def _type_codes(self) -> dict[str, int]:
+        names = (*self.schema.renamed, *(kind.name for kind in self.schema.types))
+        return {name: self.schema.type_code(name) for name in names}
+
+    def _entries(self, request: ScoreRequest, created: int, as_of: int, now: int, warnings: list[str]) -> list[Entry]:
+        rows: Sequence[StageRow] = [row for row in request.stages if _skewed(row["entered_at"], now) <= as_of]
+        if not rows and request.stage is not None:
+            rows = [StageRow(entered_at=created, stage=request.stage)]
+            if self._stage_codes[request.stage] != 0:
+                warnings.append("stage is given without stages: the time in the stage counts from the lead's creation.")
+        return [(_skewed(row["entered_at"], now), self._stage_codes[row["stage"]]) for row in rows]
+
+    @cached_property
+    def _stage_codes(self) -> "_StageCodes":
+        return _StageCodes(self.schema, self.funnel)
+
+    def _values(self, request: ScoreRequest) -> dict[str, str | None]:
+        of = {"lead": request.lead, "account": request.account}
+        return {column: canonical(of[table].get(name)) for column, table, name in self._inputs}
+
+    @cached_property
+    def _inputs(self) -> tuple[tuple[str, str, str], ...]:
+        return tuple((column, *column.split(".", 1)) for column in self.schema.inputs)  # type: ignore[misc]  # two parts each
+
+    def _unused(self, request: ScoreRequest, warnings: list[str]) -> None:
+        """What was sent and is not used by this model, in words."""
+        for table, sent in (("lead", request.lead), ("account", request.account)):
+            unknown = sent.keys() - self._used[table]
+            if unknown:
+                warnings.append(f"{table} attributes that this model does not use: {_some(sorted(unknown))}.")
+        if request.account_events:
+            warnings.append("account_events are not used by this model.")
+        if request.deals:
+            warnings.append("deals are not used by this model.")
+
+    @cached_property
+    def _used(self) -> dict[str, frozenset[str]]:
+        return {t: RESERVED["lead"] | {name for _, table, name in self._inputs if table == t} for t in ("lead", "account")}
+
+
+class _StageCodes(dict[str, int]):
+    """Codes by the name that was sent. A name is looked up in the funnel once: folding and comparing it costs more than all else of a stage row."""
+
+    def __init__(self, schema: Schema, funnel: Funnel) -> None:
+        super().__init__()
+        self._schema, self._funnel = schema, funnel
+
+    def __missing__(self, name: str) -> int:
+        stage = self._funnel.stage_of(name)
+        if stage is None:
+            known = ", ".join((*self._schema.stages, *self._schema.exits))
+            raise UnknownStage(f"stage must be one of {known}, or a name that funnel.toml gives to one of them; got {name[:80]!r}.")
+        code = self._schema.stage_code(stage)
+        if len(self) < _NAMES_KEPT:
+            self[name] = code
+        return code
+
+
+def _created(request: ScoreRequest, as_of: int, now: int, warnings: list[str]) -> int:
     created = request.created_at
     if created is None:
         warnings.append("lead.created_at is not given: the lead counts as created at its first row, or at as_of.")
@@ -43,10 +138,7 @@ def history_of(request: ScoreRequest, schema: Schema, funnel: Funnel, now: int) 
     if as_of < created and created // DAY == as_of // DAY:
         warnings.append("lead.created_at is later on the day of as_of (a date alone counts from its end): the lead counts as created at as_of.")
         created = as_of
-    stages = _stage_rows(request, funnel, schema, created, as_of, now, warnings)
-    timeline = build(np.array([created], np.int64), _event_rows(request.events, schema, now, warnings), stages, len(schema.stages))
-    warnings += _unused(request, schema)
-    return History(timeline, _known(request, schema), as_of, warnings)
+    return created
 
 
 def _skewed(instant: int, now: int) -> int:
@@ -55,63 +147,10 @@ def _skewed(instant: int, now: int) -> int:
 
 def _counted(event: EventRow, now: int) -> int:
     """When an event counted: when it was recorded, but never before it occurred."""
-    occurred = event["occurred_at"]
-    return _skewed(max(occurred, event.get("recorded_at") or occurred), now)
-
-
-def _event_rows(events: Sequence[EventRow], schema: Schema, now: int, warnings: list[str]) -> tuple[Ints, Codes, Ints, Ints]:
-    codes = [schema.type_code(e["type"]) for e in events]
-    unknown = sorted({e["type"] for e in events if not schema.knows_type(e["type"])})
-    if unknown:
-        warnings.append(f"event types that this model does not know are not used: {_some(unknown)}.")
-    values = [NO_VALUE if (v := e.get("value")) is None else round(v * 1_000_000) for e in events]
-    times = [_counted(e, now) for e in events]
-    return np.zeros(len(events), np.int64), np.array(codes, np.int16), np.array(times, np.int64), np.array(values, np.int64)
-
-
-def _stage_rows(
-    request: ScoreRequest, funnel: Funnel, schema: Schema, created: int, as_of: int, now: int, warnings: list[str]
-) -> tuple[Ints, Codes, Ints]:
-    rows: Sequence[StageRow] = [row for row in request.stages if _skewed(row["entered_at"], now) <= as_of]
-    if not rows and request.stage is not None:
-        rows = [StageRow(entered_at=created, stage=request.stage)]
-        if _code(request.stage, funnel, schema) != 0:
-            warnings.append("stage is given without stages: the time in the stage counts from the lead's creation.")
-    codes = [_code(row["stage"], funnel, schema) for row in rows]
-    times = [_skewed(row["entered_at"], now) for row in rows]
-    return np.zeros(len(rows), np.int64), np.array(codes, np.int16), np.array(times, np.int64)
-
-
-def _code(name: str, funnel: Funnel, schema: Schema) -> int:
-    stage = funnel.stage_of(name)
-    if stage is None:
-        raise UnknownStage(
-            f"stage must be one of {', '.join((*schema.stages, *schema.exits))}, or a name that funnel.toml gives to one of them; got {name[:80]!r}."
-        )
-    return schema.stage_code(stage)
-
-
-def _known(request: ScoreRequest, schema: Schema) -> Known:
-    of = {"lead": request.lead, "account": request.account}
-    values: dict[str, tuple[str | None]] = {}
-    for column in schema.inputs:
-        table, name = column.split(".", 1)
-        values[column] = (canonical(of[table].get(name)),)
-    return Known(dict.fromkeys(schema.inputs, _ONE), values)
-
-
-def _unused(request: ScoreRequest, schema: Schema) -> list[str]:
-    """What was sent and is not used by this model, in words."""
-    told = []
-    for table, sent in (("lead", request.lead), ("account", request.account)):
-        unknown = sorted(name for name in sent if f"{table}.{name}" not in schema.used and name not in RESERVED["lead"])
-        if unknown:
-            told.append(f"{table} attributes that this model does not use: {_some(unknown)}.")
-    if request.account_events:
-        told.append("account_events are not used by this model.")
-    if request.deals:
-        told.append("deals are not used by this model.")
-    return told
+    counted, recorded = event["occurred_at"], event.get("recorded_at")
+    if recorded is not None and recorded > counted:
+        counted = recorded
+    return counted if counted <= now else _skewed(counted, now)
 
 
 def _some(names: Sequence[str]) -> str:

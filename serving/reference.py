@@ -16,6 +16,7 @@ h2 { margin-top: 2.5rem; } h2 b { color: #0a5; } a { color: #0a58ca; }
 body { background: #14181f; color: #dce3ec; } code, pre { background: #222a35; } td { border-color: #333d4b; } a { color: #7db3ff; }
 }
 """
+_PLACED = {"path": "{{{}}}", "query": "?{}=", "header": "{}:"}
 Document = Mapping[str, Any]
 
 
@@ -43,7 +44,9 @@ def _call(path: str, method: str, call: Document) -> str:
         f"<tr><td><code>{status}</code></td><td>{escape(answer['description'])}</td><td>{_type(_schema_of(answer))}</td></tr>"
         for status, answer in call["responses"].items()
     )
-    parameters = "".join(f"<p><code>?{escape(p['name'])}=</code> {escape(p['description'])}</p>" for p in call.get("parameters", ()))
+    parameters = "".join(
+        f"<p><code>{_PLACED[p['in']].format(escape(p['name']))}</code> {escape(p['description'])}</p>" for p in call.get("parameters", ())
+    )
     return (
         f"<h2><b>{method.upper()}</b> <code>{escape(path)}</code></h2><p>{escape(call['summary'])}. {_body(call)}</p>{parameters}"
         f"<pre>{escape(_curl(path, method, call))}</pre><table>{answers}</table>"

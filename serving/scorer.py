@@ -1,26 +1,39 @@
-"""The scorer: one bundle version and the live policy; a lead's history in, the whole answer out."""
+"""The scorer: one bundle version and the live policy; leads' histories in, whole answers out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
-from typing import Any, Self
-from uuid import uuid4
-
-import numpy as np
+from secrets import token_hex
+from typing import Any, NamedTuple, Self
 
 from data.contract import format_instant
 from data.funnel import Funnel, Policy
+from data.ledger import ScoreRecord
 from features.rows import compute
+from features.timeline import instants, stages_at
 from registry.bundle import Bundle
 from registry.models import Rows
-from serving.assessment import HopAnswer, assess, grade, reasons
+from serving.assessment import HopAnswer, Reasons, Row, Teller, Told, Way, grade
 from serving.contract import ScoreRequest
-from serving.errors import NotYetCreated
-from serving.histories import History, history_of
+from serving.errors import NotYetCreated, ServiceError
+from serving.histories import History, Reader, together
 from serving.recommendation import Situation, recommend
 
-_LEAD = np.zeros(1, np.int64)
+_NAMED = 5
+"""Missing inputs told at most."""
+
+Scored = tuple[dict[str, Any], ScoreRecord]
+Sent = Mapping[str, str | None]
+
+
+class _Standing(NamedTuple):
+    """What one stage means to the policy, and the way ahead of it."""
+
+    stage: str
+    in_exit: bool
+    next_stage: str | None
+    way: Way
 
 
 @dataclass(frozen=True)
@@ -43,94 +56,195 @@ class Scorer:
 
     def answer(self, request: ScoreRequest, now: int, all_reasons: bool = False) -> dict[str, Any]:
         """The body of `POST /v1/score`, ready for JSON. `now` is the clock in micros. Raises serving.errors.ServiceError."""
-        history = history_of(request, self.bundle.schema, self.funnel, now)
-        stage, X = self._row(history)
-        judged = next(self.judge(stage, X, all_reasons))
-        return {
-            "score_id": uuid4().hex,
-            "lead_id": request.lead_id,
+        return self.score(request, now, all_reasons)[0]
+
+    def score(self, request: ScoreRequest, now: int, all_reasons: bool = False, source: str = "request") -> Scored:
+        """The same, and what the ledger keeps of it."""
+        found = self.score_many([request], now, all_reasons, source=source)[0]
+        if isinstance(found, ServiceError):
+            raise found
+        return found
+
+    def score_many(
+        self, requests: Sequence[ScoreRequest], now: int, all_reasons: bool = False, with_reasons: bool = True, source: str = "batch"
+    ) -> list[Scored | ServiceError]:
+        """Each request's score or refusal, in order, with one sweep over all histories and one call of the models for each stage: the very
+        numbers that `score` gives one by one. Without reasons, nothing is told of what speaks for or against."""
+        found: list[Scored | ServiceError | None] = [None] * len(requests)
+        histories: dict[int, History] = {}
+        for i, request in enumerate(requests):
+            try:
+                histories[i] = self._reader.read(request, now)
+            except ServiceError as refusal:
+                found[i] = refusal
+        places, read = list(histories), list(histories.values())
+        for n, scored in self._scored(read, [requests[i].lead_id for i in places], now, all_reasons, with_reasons, source):
+            found[places[n]] = scored
+        return [one for one in found if one is not None]
+
+    def _scored(
+        self, histories: Sequence[History], ids: Sequence[str | None], now: int, everything: bool, with_reasons: bool, source: str
+    ) -> Iterator[tuple[int, Scored | ServiceError]]:
+        """(place in `histories`, score or refusal), stage by stage."""
+        timeline, sent = together(histories, self.bundle.schema)
+        as_of = [history.as_of for history in histories]
+        standing: dict[int, list[int]] = {}
+        for n, code in enumerate(stages_at(timeline, as_of)):
+            standing.setdefault(code, []).append(n)
+        yield from ((n, _not_yet_created(histories[n])) for n in standing.pop(-1, ()))
+        for code, places in standing.items():
+            X = compute(self.bundle.schema, timeline, sent, instants(places), instants([as_of[n] for n in places]))
+            judged = self._judged(self._standings[code], X, everything, with_reasons, [sent.values[n] for n in places])
+            for n, row, (told, unknown) in zip(places, X, judged, strict=True):
+                yield n, self._put_together(histories[n], ids[n], self._standings[code].stage, row, told, unknown, now, source)
+
+    def _put_together(
+        self, history: History, lead_id: str | None, stage: str, row: Rows, told: Told, unknown: list[str], now: int, source: str
+    ) -> Scored:
+        score_id, first = token_hex(16), next(iter(told["transitions"].values()), _NOTHING_AHEAD)
+        answer = {
+            "score_id": score_id,
+            "lead_id": lead_id,
             "stage": stage,
             "as_of": format_instant(history.as_of),
-            **judged,
-            "warnings": history.warnings,
+            **told,
+            "warnings": [*history.warnings, *_not_given(unknown)],
             "model": {"version": self.version, "trained_at": self.bundle.about.get("trained_at")},
         }
-
-    def _row(self, history: History) -> tuple[str, Rows]:
-        schema, as_of = self.bundle.schema, np.array([history.as_of], np.int64)
-        code, _ = history.timeline.standing(_LEAD, as_of)
-        if code[0] < 0:
-            created = format_instant(int(history.timeline.created[0]))
-            raise NotYetCreated(f"lead.created_at ({created}) must not be after as_of ({format_instant(history.as_of)}). Correct one of them.")
-        X = compute(schema, history.timeline, history.known, _LEAD, as_of)
-        return (*schema.stages, *schema.exits)[code[0]], X
+        record = ScoreRecord(
+            score_id=score_id,
+            lead_id=lead_id,
+            at=now,
+            as_of=history.as_of,
+            stage=stage,
+            version=self.version,
+            source=source,
+            probability=first["probability"],
+            low=first["low"],
+            high=first["high"],
+            score=first["score"],
+            grade=first["grade"],
+            action=told["recommendation"]["action"],
+            features=row.astype("<f4", copy=False).tobytes(),
+        )
+        return answer, record
 
     def judge(self, stage: str, X: Rows, all_reasons: bool = False, with_reasons: bool = True) -> Iterator[dict[str, Any]]:
         """What the answer says of each row (n, p) of leads standing in `stage`: transitions, reach, reasons and recommendation."""
-        answers = assess(self.bundle, stage, X)
-        explained = answers[0].hop.explain(X) if answers and with_reasons else None
-        for row in range(len(X)):
-            transitions = {a.hop.transition: self._transition(a, row) for a in answers}
+        standing = self._standings[self.bundle.schema.stage_code(stage)]
+        return (told for told, _ in self._judged(standing, X, all_reasons, with_reasons))
+
+    def _judged(
+        self, standing: _Standing, X: Rows, everything: bool, with_reasons: bool, sent: Sequence[Sent] | None = None
+    ) -> Iterator[tuple[Told, list[str]]]:
+        """The same, and the missing inputs that are worth a word."""
+        rows: list[Row] = X.tolist()
+        reasons: Iterator[Reasons | None] = iter([None] * len(rows))
+        if standing.way.hops and with_reasons:
+            answers, effects = standing.way.explained(X)
+            reasons = self._teller.reasons(effects, rows, everything, sent)
+        else:
+            answers = standing.way.answers(X)
+        for row, transitions, said in zip(rows, self._transitions(answers, len(rows)), reasons, strict=True):
             first = next(iter(transitions.values()), None)
-            yield {
+            told: Told = {
                 "transitions": transitions,
                 "score": first["score"] if first else None,
                 "grade": first["grade"] if first else None,
                 "probability": first["probability"] if first else None,
                 "reach": _reach(transitions),
-                **(_NO_REASONS if explained is None else self._reasons(answers[0], X, row, explained, all_reasons)),
-                "recommendation": recommend(self._situation(stage, X[row], first), self.policy),
+                **(_NO_REASONS if said is None else _reasons(said)),
+                "recommendation": recommend(self._situation(standing, row, first), self.policy),
+            }
+            yield told, [] if said is None else said.unknown
+
+    def _transitions(self, answers: Sequence[HopAnswer], rows: int) -> Iterator[dict[str, Told]]:
+        hops = [
+            (a.hop.transition, a.hop.horizon_days, a.probability.tolist(), a.low.tolist(), a.high.tolist(), list(map(round, a.score.tolist())))
+            for a in answers
+        ]
+        for row in range(rows):
+            yield {
+                transition: {
+                    "probability": probability[row],
+                    "low": low[row],
+                    "high": high[row],
+                    "horizon_days": horizon_days,
+                    "score": score[row],
+                    "grade": grade(score[row], self.policy.grades),
+                }
+                for transition, horizon_days, probability, low, high, score in hops
             }
 
-    def _transition(self, answer: HopAnswer, row: int) -> dict[str, Any]:
-        score = round(float(answer.score[row]))
-        return {
-            "probability": float(answer.probability[row]),
-            "low": float(answer.low[row]),
-            "high": float(answer.high[row]),
-            "horizon_days": answer.hop.horizon_days,
-            "score": score,
-            "grade": grade(score, self.policy.grades),
-        }
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.bundle.schema, self.funnel)
 
-    def _reasons(self, answer: HopAnswer, X: Rows, row: int, explained: tuple[Any, Any], everything: bool) -> dict[str, Any]:
-        base, effects = explained
-        found = reasons(self.bundle, answer, X, row, effects[row], float(base[row]), everything)
-        return {"fit": found.fit, "engagement": found.engagement, "base": found.base, "other": found.other, "reasons": list(found.listed)}
+    @cached_property
+    def _teller(self) -> Teller:
+        return Teller(self.bundle.schema)
+
+    @cached_property
+    def _standings(self) -> tuple[_Standing, ...]:
+        """By stage code: the stages in order, then the exits."""
+        schema, path = self.bundle.schema, self.bundle.path
+        found = []
+        for code, stage in enumerate((*schema.stages, *schema.exits)):
+            later = schema.stages[code + 1 :]
+            found.append(_Standing(stage, stage in schema.exits, next((s for s in later if s in path), None), Way.of(self.bundle, stage)))
+        return tuple(found)
 
     @cached_property
     def _column(self) -> dict[str, int]:
         return {column.name: i for i, column in enumerate(self.bundle.schema.columns)}
 
-    def _situation(self, stage: str, row: Rows, first: dict[str, Any] | None) -> Situation:
-        path, schema = self.bundle.path, self.bundle.schema
-        later = schema.stages[schema.stages.index(stage) + 1 :] if stage in schema.stages else ()
-        chances = {} if first is None else {name: first[name] for name in ("probability", "low", "high", "score")}
+    @cached_property
+    def _contact(self) -> tuple[int | None, ...]:
+        """Columns of a disposable address, an invalid one, and a valid number."""
+        return tuple(self._column.get(name) for name in ("email=disposable", "email=invalid", "phone=valid"))
+
+    def _situation(self, standing: _Standing, row: Row, first: Told | None) -> Situation:
+        silent, days = row[self._column["inbound_recency"]], row[self._column["time_in_stage"]]
+        chances = first or _NOTHING_AHEAD
         return Situation(
-            stage,
-            in_exit=stage in schema.exits,
-            next_stage=next((s for s in later if s in path), None),
-            first_stage=schema.stages[0],
-            silent_days=self._value(row, "inbound_recency"),
-            days_in_stage=self._value(row, "time_in_stage") or 0.0,
+            standing.stage,
+            in_exit=standing.in_exit,
+            next_stage=standing.next_stage,
+            first_stage=self.bundle.schema.stages[0],
+            probability=chances["probability"],
+            low=chances["low"],
+            high=chances["high"],
+            score=chances["score"],
+            silent_days=None if isnan(silent) else silent,
+            days_in_stage=0.0 if isnan(days) else days,
             fake_contact=self._fake_contact(row),
-            **chances,
         )
 
-    def _value(self, row: Rows, name: str) -> float | None:
-        value = float(row[self._column[name]])
-        return None if isnan(value) else value
-
-    def _fake_contact(self, row: Rows) -> bool:
+    def _fake_contact(self, row: Row) -> bool:
         """An address that can't be written to, and no number that can be called."""
-        said = {name for name in ("email=disposable", "email=invalid", "phone=valid") if name in self._column and row[self._column[name]] == 1.0}
-        return bool(said) and "phone=valid" not in said
+        disposable, invalid, valid = (i is not None and row[i] == 1.0 for i in self._contact)
+        return (disposable or invalid) and not valid
 
 
 _NO_REASONS: dict[str, Any] = {"fit": None, "engagement": None, "base": None, "other": None, "reasons": []}
+_NOTHING_AHEAD: Told = dict.fromkeys(("probability", "low", "high", "score", "grade"))
 
 
-def _reach(transitions: dict[str, dict[str, Any]]) -> dict[str, float]:
+def _reasons(said: Reasons) -> Told:
+    return {"fit": said.fit, "engagement": said.engagement, "base": said.base, "other": said.other, "reasons": said.listed}
+
+
+def _not_given(unknown: Sequence[str]) -> Iterator[str]:
+    if unknown:
+        yield f"inputs that this model weighs and that are not given: {', '.join(unknown[:_NAMED])}."
+
+
+def _not_yet_created(history: History) -> NotYetCreated:
+    created = format_instant(history.created)
+    return NotYetCreated(f"lead.created_at ({created}) must not be after as_of ({format_instant(history.as_of)}). Correct one of them.")
+
+
+def _reach(transitions: dict[str, Told]) -> dict[str, float]:
     """P(each later stage, every hop within its horizon of the one before): the product along the way, so the funnel never contradicts itself."""
     reach, chance = {}, 1.0
     for transition, told in transitions.items():

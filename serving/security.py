@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.home import clock
 from data.store import ApiKey, Store
-from serving.errors import Forbidden, MalformedBody, StoreDown, Unauthorized
+from serving.errors import Forbidden, MalformedBody, StoreDown, TooManyRequests, Unauthorized
+from serving.limits import Buckets, neighbourhood
 
 FRESH_SECONDS = 3.0
 """How long an answer of the store about a key is trusted: so long may a revoked key live on."""
@@ -22,9 +23,15 @@ PATIENCE_SECONDS = 1.0
 USE_NOTED_EVERY = 60_000_000
 """Micros. A key's last use is written at most this often."""
 
+GUESSES_PER_SECOND, GUESSES_AT_ONCE = 20.0, 20.0
+"""Wrong keys that one address may try: each costs a question to the store."""
+
+MOST_KEYS = 10_000
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip", "via")
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 T = TypeVar("T")
 
@@ -46,27 +53,48 @@ def is_loopback(host: str) -> bool:
 
 
 class Gate:
-    """Admits a call or raises the refusal. What the store said is remembered for `FRESH_SECONDS`, and for as long as the store is down."""
+    """Tells who calls, and whether they may. What the store said is remembered for `FRESH_SECONDS`, and for as long as the store is down."""
 
-    def __init__(self, store: Store, host: str) -> None:
+    def __init__(self, store: Store, host: str, rate_per_second: float = 2_000, burst: float = 4_000) -> None:
         self._store = store
         self._loopback = is_loopback(host)
         self._held: dict[bytes, _Held] = {}
         self._keyless: tuple[bool, float] | None = None
+        self._rate = rate_per_second
+        self._calls = Buckets(rate_per_second, burst)
+        self._guesses = Buckets(GUESSES_PER_SECOND, GUESSES_AT_ONCE)
 
-    async def admit(self, method: str, headers: Mapping[str, str], scope: str) -> None:
-        """`headers` by lower-case name. Raises Unauthorized, Forbidden, MalformedBody (a body that is not declared as JSON) or StoreDown."""
+    async def identify(self, headers: Mapping[str, str], address: str = "") -> ApiKey | None:
+        """Whose key this is; None while no key exists and the service is this machine's own. `headers` by lower-case name, `address` of the client.
+
+        Raises Unauthorized, TooManyRequests (too many wrong keys) or StoreDown.
+        """
         given = headers.get("authorization")
         if given is not None:
-            _check_scope(await self._key(given), scope)
-        elif self._loopback and await self._no_key_exists():
+            return await self._key(given, neighbourhood(address))
+        if self._loopback and await self._no_key_exists():
+            return None
+        raise Unauthorized("this call needs a key: send `Authorization: Bearer KEY`. `leadscore keys create` makes one.")
+
+    def permit(self, caller: ApiKey | None, method: str, headers: Mapping[str, str], scope: str, kinds: tuple[str, ...] = (JSON,)) -> None:
+        """Raises TooManyRequests, Forbidden, or MalformedBody (a body of none of the `kinds` that the call takes)."""
+        self._count(caller)
+        if caller is None:
             _check_local(headers)
         else:
-            raise Unauthorized("this call needs a key: send `Authorization: Bearer KEY`. `leadscore keys create` makes one.")
-        if method not in SAFE_METHODS:
-            _check_json(headers)
+            _check_scope(caller, scope)
+        _check_kind(method, headers, kinds, keyless=caller is None)
 
-    async def _key(self, given: str) -> ApiKey:
+    def _count(self, key: ApiKey | None) -> None:
+        wait = self._calls.take(key and key.id, time.monotonic())
+        if wait:
+            raise TooManyRequests(
+                f"{'this key' if key else 'a service without keys'} may make {self._rate:,g} calls a second and made more. "
+                "Try again after the seconds that Retry-After tells.",
+                wait,
+            )
+
+    async def _key(self, given: str, address: str) -> ApiKey:
         scheme, _, secret = given.partition(" ")
         secret = secret.strip()
         if scheme.lower() != "bearer" or not secret:
@@ -74,14 +102,26 @@ class Gate:
         digest = sha256(secret.encode("utf-8", "surrogateescape")).digest()
         held = self._held.get(digest)
         if held is None or time.monotonic() - held.asked > FRESH_SECONDS:
+            if held is None:
+                self._limit_guesses(address)
             held = _Held(await _asked(lambda: self._look_up(secret), held.key if held else None), time.monotonic())
-            if held.key is None:
-                self._held.pop(digest, None)
-            else:
-                self._held[digest] = held
+            self._remember(digest, held)
         if held.key is None:
+            self._guesses.take(address, time.monotonic())
             raise Unauthorized("this key is not known or was revoked. `leadscore keys list` shows the living ones.")
         return held.key
+
+    def _limit_guesses(self, address: str) -> None:
+        """A key that was good a moment ago is no guess: whoever shares its address with a guesser goes on."""
+        wait = self._guesses.wait(address, time.monotonic())
+        if wait:
+            raise TooManyRequests("too many wrong keys came from this address. Try again after the seconds that Retry-After tells.", wait)
+
+    def _remember(self, digest: bytes, held: _Held) -> None:
+        if held.key is None:
+            self._held.pop(digest, None)
+        elif digest in self._held or len(self._held) < MOST_KEYS:
+            self._held[digest] = held
 
     def _look_up(self, secret: str) -> ApiKey | None:
         key = self._store.key_by_secret(secret)
@@ -134,7 +174,10 @@ def _host_name(host: str) -> str:
     return (name if colon and port.isdigit() else host).lower()
 
 
-def _check_json(headers: Mapping[str, str]) -> None:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise MalformedBody("the body must be JSON and say so: send the header `Content-Type: application/json`.")
+def _check_kind(method: str, headers: Mapping[str, str], kinds: tuple[str, ...], *, keyless: bool) -> None:
+    """A form of another site can't declare JSON; without a key that is what tells it from a program of this machine."""
+    sends = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if not sends and not (keyless and method == "POST"):
+        return
+    if headers.get("content-type", "").partition(";")[0].strip().lower() not in kinds:
+        raise MalformedBody(f"the body must be JSON and say so: send the header {' or '.join(f'`Content-Type: {kind}`' for kind in kinds)}.")

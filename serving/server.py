@@ -1,10 +1,12 @@
 """`leadscore serve`: listens, runs one or several worker processes on the same port, and says where."""
 
 import logging
+import shutil
 import signal
 import socket
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -15,6 +17,7 @@ from data.store import open_store
 from serving.logs import log_config
 from serving.security import is_loopback
 from serving.settings import Settings
+from serving.tracing import wanted
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -27,7 +30,14 @@ _LOG = logging.getLogger("leadscore.serve")
 
 def serve(host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> int:
     """Serve until told to stop (SIGINT, SIGTERM); port 0 takes a free one. Exit code: 0 after that, 1 refused with a reason on stderr."""
-    settings = Settings.from_env(host)
+    try:
+        settings = Settings.from_env(host)
+        wanted()
+        keyless = _without_keys(settings)
+        listening = _listen(host, port)
+    except DataError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     config = uvicorn.Config(
         partial(_application, settings),
         factory=True,
@@ -38,13 +48,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> int:
         workers=workers,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    try:
-        keyless = _without_keys(settings)
-        listening = _listen(host, port)
-    except DataError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return _run(config, listening, keyless)
+    return _run(config, listening, keyless, settings.home)
 
 
 def _application(settings: Settings) -> "FastAPI":
@@ -95,17 +99,27 @@ def _announce(listening: socket.socket, keyless: bool) -> None:
         _LOG.warning("no key exists: calls from this machine need none, others are refused; `leadscore keys create` makes one")
 
 
-def _run(config: uvicorn.Config, listening: socket.socket, keyless: bool) -> int:
+def _run(config: uvicorn.Config, listening: socket.socket, keyless: bool, home: Path) -> int:
     if config.workers > 1:
-        supervisor = Multiprocess(config, sockets=[listening])
-        _announce(listening, keyless)
-        supervisor.run()
-        return 0
+        return _supervise(config, listening, keyless, home)
     server = uvicorn.Server(config)
     _end_in_order(server)
     _announce(listening, keyless)
     server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def _supervise(config: uvicorn.Config, listening: socket.socket, keyless: bool, home: Path) -> int:
+    from serving.metrics import share_counts
+
+    counts = share_counts(home)
+    try:
+        supervisor = Multiprocess(config, sockets=[listening])
+        _announce(listening, keyless)
+        supervisor.run()
+    finally:
+        shutil.rmtree(counts, ignore_errors=True)
+    return 0
 
 
 def _end_in_order(server: uvicorn.Server) -> None:

@@ -10,6 +10,8 @@ os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
 from worlds import World, loans_folder, sampled, trained_world, write_part
 
+pytest_plugins = ("databases",)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Warnings are errors, but for those that MLflow's own code raises on itself."""

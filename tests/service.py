@@ -1,7 +1,7 @@
 """The real application over a real store, for tests that call it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,24 @@ LEAD: dict[str, Any] = {
 
 @contextmanager
 def running(
-    folder: Path, *, ready: bool = True, host: str = "127.0.0.1", called: str = "http://localhost:8000", limit: int = 100_000
+    folder: Path,
+    *,
+    url: str | None = None,
+    ready: bool = True,
+    until: Callable[[dict[str, Any]], bool] | None = None,
+    host: str = "127.0.0.1",
+    called: str = "http://localhost:8000",
+    limit: int = 100_000,
+    **settings: Any,
 ) -> Iterator[TestClient]:
-    """A client of the service over the store in `folder`, once it is ready or (`ready=False`) has found no champion; `called` is the Host header."""
-    app = create_app(Settings(f"sqlite:///{folder / 'leadscore.db'}", host, limit))
+    """A client of the service over the store at `url` (default: the one in `folder`), once it is ready or (`ready=False`) has found no champion,
+    or once `until(answer of /readyz)`.
+
+    `called` is the Host header, `settings` whatever else `Settings` takes.
+    """
+    app = create_app(Settings(url or f"sqlite:///{folder / 'leadscore.db'}", host, limit, folder, **settings))
     with TestClient(app, base_url=called) as client:
-        wait_for(client, lambda answer: answer["ready"] if ready else "no model has been promoted" in answer["detail"].get("champion", ""))
+        wait_for(client, until or (lambda answer: answer["ready"] if ready else "no model has been promoted" in answer["detail"].get("champion", "")))
         yield client
 
 

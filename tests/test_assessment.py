@@ -12,7 +12,7 @@ from features.schema import Schema
 from registry.bundle import Bundle, HopModel
 from registry.calibrator import Calibrator
 from registry.models import Constant, Points
-from serving.assessment import assess, reasons
+from serving.assessment import Effects, Teller, assess
 
 TITLE = Attribute("job_title", "title", ("lead.job_title",), "stakeholder", "Job title")
 SCHEMA = Schema(("lead", "prospect"), ("lost",), (EventType("visit", "Visited us", "interest", "inbound", False),), (TITLE,))
@@ -39,7 +39,7 @@ def test_a_level_that_a_lead_has_not_is_not_said_of_it(missing: float, said: str
     X = np.zeros((1, len(NAMES)), np.float32)
     X[0, column] = missing
     answer = assess(bundle, "lead", X)[0]
-    base, effects = answer.hop.explain(X)
-    found = reasons(bundle, answer, X, 0, effects[0], float(base[0]))
+    effects = Effects(answer.log_odds, *answer.hop.explain(X))
+    (found,) = Teller(bundle.schema).reasons(effects, X.tolist(), everything=False, sent=None)
     assert [r["text"] for r in found.listed] == [said]
     assert found.base + found.listed[0]["effect"] + found.other == pytest.approx(math.log(answer.probability[0] / (1 - answer.probability[0])))

@@ -1,7 +1,4 @@
-"""The operational store: one pointer moves as a whole, keys are kept as hashes.
-
-On real SQLite, and on PostgreSQL too where LEADSCORE_TEST_POSTGRES_URL names an empty database.
-"""
+"""The operational store: one pointer moves as a whole, keys are kept as hashes; on SQLite and on PostgreSQL."""
 
 import os
 import signal
@@ -21,20 +18,12 @@ from data.home import clock
 from data.schema import METADATA
 from data.store import Store, open_store, store_url
 
-POSTGRES = os.environ.get("LEADSCORE_TEST_POSTGRES_URL")
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'state' / 'leadscore.db'}"
-
-
-@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
-def store(url: str, request: pytest.FixtureRequest) -> Iterator[Store]:
-    with open_store(url if request.param == "sqlite" else POSTGRES) as store:
-        METADATA.drop_all(store.engine)
-        METADATA.create_all(store.engine)
+def store(store_url: str) -> Iterator[Store]:
+    with open_store(store_url) as store:
         for version in "123":
             store.put_bundle(version, "h" + version, version.encode())
         yield store
@@ -50,8 +39,8 @@ def test_by_default_the_store_lies_at_home(tmp_path: Path, monkeypatch: pytest.M
     assert store_url() == "postgres://db/leads"
 
 
-def test_sqlite_is_set_to_survive(url: str) -> None:
-    with open_store(url) as store, store.engine.connect() as connection:
+def test_sqlite_is_set_to_survive(sqlite_url: str) -> None:
+    with open_store(sqlite_url) as store, store.engine.connect() as connection:
         pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
     assert pragmas == ["wal", 2]
 
@@ -134,11 +123,9 @@ def test_any_sequence_answers_like_an_undo_stack(steps: list[str]) -> None:
             assert (champion[0] if champion else None) == (stack[-1] if stack else None)
 
 
-def test_two_connections_at_once_lose_nothing(store: Store) -> None:
-    url = store.engine.url.render_as_string(hide_password=False)
-
+def test_two_connections_at_once_lose_nothing(store: Store, store_url: str) -> None:
     def promote(version: str) -> None:
-        with open_store(url) as other:
+        with open_store(store_url) as other:
             for _ in range(20):
                 other.promote(version, "race")
                 other.champion()
@@ -175,14 +162,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("where", ["between", "inside"])
-def test_a_process_killed_before_promotion_ends_leaves_the_old_champion(url: str, where: str) -> None:
-    with open_store(url) as store:
+def test_a_process_killed_before_promotion_ends_leaves_the_old_champion(sqlite_url: str, where: str) -> None:
+    with open_store(sqlite_url) as store:
         store.put_bundle("1", "h1", b"one")
         store.promote("1", "first")
-    command = [sys.executable, "-c", KILLED, url, where]
+    command = [sys.executable, "-c", KILLED, sqlite_url, where]
     killed = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=25, check=False)
     assert killed.returncode == -signal.SIGKILL
-    with open_store(url) as store:
+    with open_store(sqlite_url) as store:
         assert store.champion() == ("1", 1)
         assert store.bundle("2") == b"two"
 
@@ -227,20 +214,3 @@ def test_a_store_that_can_not_be_opened_says_so_without_the_password(url: str) -
     with pytest.raises(DataError, match="LEADSCORE_DATABASE_URL") as caught:
         open_store(url)
     assert "hunter2" not in str(caught.value)
-
-
-def test_many_processes_may_create_the_store_together(url: str) -> None:
-    failures: list[BaseException] = []
-
-    def create() -> None:
-        try:
-            open_store(url).close()
-        except DataError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=create) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []

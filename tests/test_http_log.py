@@ -11,6 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serving.envelope import Envelope
 from serving.logs import JsonLines, place_of
+from serving.metrics import Metrics
+from serving.tracing import Tracing
 
 SECRET = "anna@example.org"
 
@@ -33,7 +35,7 @@ def called(app: Any, headers: list[tuple[bytes, bytes]] | None = None) -> list[M
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    asyncio.run(Envelope(app)({"type": "http", "method": "GET", "path": f"/{SECRET}", "headers": headers or []}, receive, send))
+    asyncio.run(Envelope(app, Metrics(), Tracing())({"type": "http", "method": "GET", "path": f"/{SECRET}", "headers": headers or []}, receive, send))
     return sent
 
 

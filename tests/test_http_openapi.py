@@ -12,6 +12,7 @@ from service import running, with_champion
 from serving.answers import ScoreAnswer
 from serving.app import ROUTES
 from serving.contract import ScoreRequest
+from serving.errors import ServiceError
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +39,53 @@ def test_every_call_is_described_and_every_reference_leads_somewhere(client: Tes
     assert references == {f"#/components/schemas/{name}" for name in schemas}, "each is used, none is missing"
     calls = [call for methods in document["paths"].values() for call in methods.values()]
     assert len({call["operationId"] for call in calls}) == len(calls)
-    assert all(call["summary"] and "200" in call["responses"] for call in calls)
+    assert all(call["summary"] and {"200", "202"} & call["responses"].keys() for call in calls)
+
+
+USUAL = {"401", "403", "429", "503"}
 
 
 def test_each_call_says_how_it_refuses(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    for path in ("/v1/score", "/v1/score/batch"):
-        assert set(paths[path]["post"]["responses"]) == {"200", "401", "403", "413", "422", "503"}
-        assert paths[path]["post"]["security"] == [{"key": []}]
+    for route in (route for route in ROUTES if route.scope is not None):
+        call = paths[route.path][route.method.lower()]
+        sends = "requestBody" in call or route.method == "POST"
+        expected = USUAL | ({"413", "422"} if sends else set()) | ({"409"} if route.method == "POST" else set())
+        assert expected <= set(call["responses"]), route.path
+        assert call["security"] == [{"key": []}]
+        assert [p["name"] for p in call.get("parameters", ()) if p["in"] == "header"] == (["Idempotency-Key"] if route.method == "POST" else [])
+        assert {p["name"] for p in call.get("parameters", ()) if p["in"] == "path"} == set(re.findall(r"{(\w+)}", route.path))
     assert "503" in paths["/readyz"]["get"]["responses"]
+
+
+def test_every_refusal_has_an_example_with_its_own_name_and_every_answer_and_body_one(client: TestClient) -> None:
+    classes = {error.__name__: error for error in refusals()}
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for method, call in methods.items():
+            for status, response in call["responses"].items():
+                _check_examples(classes, f"{method} {path} {status}", int(status), response["content"])
+            for kind, content in call.get("requestBody", {"content": {}})["content"].items():
+                assert content.get("example"), (method, path, kind)
+
+
+def _check_examples(classes: dict[str, type[ServiceError]], where: str, status: int, content: dict[str, Any]) -> None:
+    for kind, told in content.items():
+        examples = told.get("examples")
+        if status < 400 or examples is None:
+            assert told.get("example"), (where, kind)
+            continue
+        assert examples, where
+        for name, example in examples.items():
+            assert example["value"] == {"error": name, "detail": classes[name].example}
+            assert classes[name].status == status
+
+
+def refusals(base: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    """Every class that is an answer."""
+    for error in base.__subclasses__():
+        if error.example:
+            yield error
+        yield from refusals(error)
 
 
 def test_the_example_of_the_document_works(client: TestClient) -> None:
@@ -95,8 +134,6 @@ def test_the_stock_page_of_the_framework_is_gone(client: TestClient) -> None:
 def test_the_page_is_written_down(client: TestClient) -> None:
     """docs/http.md names every call and every refusal."""
     text = (Path(__file__).parent.parent / "docs" / "http.md").read_text("utf-8")
-    from serving.errors import ServiceError
-
-    names = [error.__name__ for error in ServiceError.__subclasses__()]
+    names = [error.__name__ for error in refusals()]
     missing = [name for name in (*(r.path for r in ROUTES), *names) if name not in text]
     assert missing == []

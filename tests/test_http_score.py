@@ -16,8 +16,8 @@ from data.contract import parse_instant
 from data.funnel import Funnel
 from service import LEAD, refusal, running, with_champion
 from serving.answers import BatchAnswer, Health, ModelAnswer, Readiness, ScoreAnswer
-from serving.calls.scoring import _one_of_many
-from serving.champion import Serving
+from serving.calls.scoring import _scored
+from serving.errors import InternalError
 from serving.scorer import Scorer
 
 NOW = parse_instant("2026-06-01T00:00:00Z")
@@ -159,9 +159,9 @@ def test_both_sides_of_the_batch_limit(client: TestClient) -> None:
 def test_an_item_that_breaks_the_program_fails_alone_and_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
     narrow = Linear(0.0, *[bundle().hops[0].model.coefficient[:3]] * 7)  # type: ignore[attr-defined, arg-type]
     broken = Bundle(SCHEMA, ("lead", "prospect"), (hop("lead", "lead->prospect", narrow),), Funnel().training_document(), {})
-    answer = _one_of_many(Serving(Scorer.of(broken, "2", Funnel()), 1, 0), LEAD, NOW, False)
-    assert answer["error"] == "InternalError"
-    assert "L-1" not in answer["detail"]
+    (failed,) = _scored(Scorer.of(broken, "2", Funnel()), [LEAD], NOW, False)
+    assert isinstance(failed, InternalError)
+    assert "L-1" not in failed.document["detail"]
 
 
 JSON = st.recursive(

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ _ASKED = (
 
 
 @contextmanager
-def _telling() -> Iterator[Tell]:
+def telling() -> Iterator[Tell]:
     """What is being done, with the seconds so far: a spinner in a terminal, lines elsewhere."""
     began, console, told = time.perf_counter(), Console(stderr=True), ""
     if console.is_terminal:
@@ -57,7 +57,7 @@ def _say(text: str) -> None:
 
 def sample(out: str, leads: int, seed: int) -> int:
     """Writes a sample world and says what is in it."""
-    with _telling() as tell:
+    with telling() as tell:
         made = write_sample(Path(out), leads, seed, lambda what, _: tell(what))
     _say(
         f"{made.leads:,} leads of {made.accounts:,} accounts with {made.events:,} events in {made.path}: {made.prospects:,} became prospects, "
@@ -70,7 +70,7 @@ def validate(dataset: str, config: str | None, mapping: str | None, json: str | 
     """Prints every broken rule; 1 if one of them stops."""
     _check_writable(json)
     try:
-        with _telling() as tell:
+        with telling() as tell:
             _, report = _read(dataset, _funnel(config), mapping, tell)
     except InvalidDataset as error:
         report = error.report
@@ -83,7 +83,7 @@ def train(dataset: str, config: str | None, mapping: str | None, promote: str, s
     """Trains, records, decides on promotion, and tells the story."""
     _check_writable(json)
     try:
-        with _telling() as tell:
+        with telling() as tell:
             version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell)
     except KeyboardInterrupt:
         raise DataError("stopped before it was done: nothing was promoted, and what served before still serves.") from None
@@ -102,6 +102,15 @@ def _train(
     read, report = _read(dataset, funnel, mapping, tell)
     if not read.leads.num_rows:
         raise DataError(f"{dataset} holds no lead, so there is nothing to learn from: leads has a header and no row. Export it again.")
+    version, decision, promoted, trained = learn(read, funnel, promote, seed, tell)
+    return version, decision, promoted, trained, report
+
+
+def learn(
+    read: Dataset, funnel: Funnel, promote: str, seed: int, tell: Tell, allowed: Callable[[], None] = lambda: None
+) -> tuple[str, tuple[str, ...], bool, Trained]:
+    """Train, record as a new version, decide, and promote where that is the decision: (version, the decision's reasons, whether it serves now, the
+    rest). `promote` is auto, always or never; `allowed` is asked right before the promotion, and prevents it by raising."""
     trained = train_bundle(read, funnel, clock(), seed, tell)
     tell("recording the run in MLflow")
     from registry import promotion, tracking  # mlflow takes seconds to import: only once there is something to record
@@ -117,9 +126,13 @@ def _train(
             decision = decide(trained.forward, tracking.forward_of(held) if held else None, held)
         else:
             decision = Decision(promote == "always", (f"--promote {promote}",))
+        allowed()
         if decision.promote:
             promotion.promote(store, version, "; ".join(decision.reasons))
-    return version, decision.reasons, decision.promote, trained, report
+        else:
+            promotion.offer(store, version)
+            promotion.follow(store)
+    return version, decision.reasons, decision.promote, trained
 
 
 def demo(leads: int, port: int) -> None:

@@ -4,7 +4,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from serving.answers import Health, ModelAnswer, Readiness
-from serving.openapi import KEYED, UNLISTED, called, openapi_3_0, openapi_3_1
+from serving.exposition import CONTENT_TYPE, Exposition
+from serving.openapi import COUNTED, KEYED, UNLISTED, called, openapi_3_0, openapi_3_1
 from serving.reference import reference_page
 from serving.routes import Route, Service, answered
 
@@ -19,9 +20,16 @@ async def _alive(_: Request, __: Service) -> Response:
 
 async def _ready(_: Request, service: Service) -> Response:
     champion = service.champion
-    down = champion.down
-    answer = {"ready": champion.ready, "version": champion.version, "down": list(down), "detail": down}
-    return answered(answer, 200 if champion.ready else 503)
+    # Here, not in a thread: those may all be waiting for a database that is gone.
+    unwritten = service.spool.problem()
+    down = champion.down | ({"ledger": unwritten} if unwritten else {})
+    ready = champion.ready and not unwritten
+    return answered({"ready": ready, "version": champion.version, "down": list(down), "detail": down}, 200 if ready else 503)
+
+
+async def _metrics(request: Request, service: Service) -> Response:
+    exposition: Exposition = request.app.state.exposition
+    return Response(await exposition.page(service.now()), media_type=CONTENT_TYPE)
 
 
 async def _openapi(request: Request, _: Service) -> Response:
@@ -42,6 +50,7 @@ ROUTES = (
     Route("/v1/model", "GET", "read", _model, called("model", "What serves, and how good it is", ModelAnswer, KEYED | {503: "No model serves yet"})),
     Route("/healthz", "GET", None, _alive, called("alive", "Whether the process is alive", Health, {})),
     Route("/readyz", "GET", None, _ready, called("ready", "Whether scores are given, and what is down", Readiness, {})),
+    Route("/metrics", "GET", None, _metrics, COUNTED),
     Route("/openapi.json", "GET", None, _openapi, UNLISTED),
     Route("/openapi-3.0.json", "GET", None, _openapi_3_0, UNLISTED),
     Route("/docs", "GET", None, _docs, UNLISTED),

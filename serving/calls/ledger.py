@@ -1,0 +1,173 @@
+"""Scores that were given: the latest one of a lead, all of them and why they changed, and any of them given again."""
+
+import asyncio
+import base64
+import binascii
+import time
+from functools import cache, partial
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from fastapi import Request
+from fastapi.responses import Response
+
+from data import leads, ledger, queue
+from data.contract import DataError
+from data.ledger import Place, ScoreRecord
+from data.schema import PENDING
+from data.store import Store
+from serving.answers_ledger import HistoryAnswer, ReplayAnswer, StoredScore
+from serving.errors import Erased, MalformedBody, NotScored, UnknownLead, UnknownScore, UnknownVersion
+from serving.explained import Explainer
+from serving.openapi import KEYED, REASONS, called
+from serving.replay import SETTLING_SECONDS, replayed, scorer_of
+from serving.routes import Route, Service, answered
+from serving.scorer import Scorer
+from serving.spool import waiting
+
+SHOWN, MOST_SHOWN = 50, 500
+_LOOK_SECONDS = 0.02
+_LEAD_GONE = {404: "No such lead", 410: "The lead was erased"}
+
+
+async def _latest(request: Request, service: Service) -> Response:
+    return answered(await asyncio.to_thread(_stored_score, service.store, request.path_params["lead_id"]))
+
+
+def _stored_score(store: Store, given: str) -> dict[str, Any]:
+    lead_id = _resolved(store, given)
+    row = queue.current(store, lead_id)
+    if row is None:
+        raise NotScored(
+            "the queue holds no score of this lead: it was sent a moment ago, no model serves yet, or it stands in an exit or in the last stage. "
+            "Ask again shortly, or score it with POST /v1/score."
+        )
+    before = row["previous_score"]
+    trend = None if before is None else row["score"] - before
+    answer: dict[str, Any] = orjson.loads(row["answer"])
+    return answer | {"trend": trend, "stale": _is_stale(store, lead_id)}
+
+
+def _is_stale(store: Store, lead_id: str) -> bool:
+    with store.engine.connect() as connection:
+        return connection.scalar(sa.select(PENDING.c.lead_id).where(PENDING.c.lead_id == lead_id)) is not None
+
+
+def _resolved(store: Store, given: str) -> str:
+    """The lead_id that an id or alias means."""
+    found = leads.resolve(store, [given]).get(given)
+    if found is not None:
+        return found
+    if leads.is_erased(store, given):
+        raise Erased("this lead was erased: nothing is held of it.")
+    raise UnknownLead("there is no lead of this id, nor an alias of one. Send it with PUT /v1/leads/{id} first.")
+
+
+async def _history(request: Request, service: Service) -> Response:
+    limit, after = _limit(request.query_params.get("limit")), _place(request.query_params.get("cursor"))
+    return answered(await asyncio.to_thread(_explained, service, request.path_params["lead_id"], limit, after))
+
+
+def _explained(service: Service, given: str, limit: int, after: Place | None) -> dict[str, Any]:
+    lead_id = _resolved(service.store, given)
+    found = ledger.of_lead(service.store, lead_id, limit + 1, after)
+    page = found[:limit]
+    explainer = Explainer(service.store, lead_id, cache(partial(_scorer, service)), service.now())
+    cursor = _cursor(page[-1]) if len(found) > limit else None
+    return {"lead_id": lead_id, "items": explainer.history(page), "next_cursor": cursor}
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return SHOWN
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_SHOWN)) and 1 <= int(text) <= MOST_SHOWN):
+        raise MalformedBody(f"the parameter limit must be a whole number from 1 to {MOST_SHOWN}.")
+    return int(text)
+
+
+def _cursor(record: ScoreRecord) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([record.at, record.score_id])).decode().rstrip("=")
+
+
+def _place(cursor: str | None) -> Place | None:
+    if cursor is None:
+        return None
+    try:
+        at, score_id = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        if type(at) is int and type(score_id) is str and abs(at) < 2**63 and "\0" not in score_id:
+            return at, score_id
+    except (binascii.Error, ValueError, TypeError):
+        pass
+    raise MalformedBody("the parameter cursor must be the next_cursor of an answer to this call, as it was.")
+
+
+async def _given_again(request: Request, service: Service) -> Response:
+    everything = _wants_all(request)
+    record = await _kept(service, request.path_params["score_id"])
+    try:
+        scorer = await asyncio.to_thread(_scorer, service, record.version)
+        return answered((await asyncio.to_thread(replayed, record, scorer, everything)).document)
+    except DataError as error:
+        raise UnknownVersion(f"the score can't be given again: {error}") from None
+
+
+def _scorer(service: Service, version: str) -> Scorer:
+    """What serves, where it is that version; else the version as the store holds it."""
+    serving = service.champion.take().scorer if service.champion.ready else None
+    if serving is not None and serving.version == version:
+        return serving
+    return scorer_of(service.store, version, service.champion.funnel.policy)
+
+
+async def _kept(service: Service, score_id: str) -> ScoreRecord:
+    """Out of the ledger, where a score that was just given arrives a moment later."""
+    record = await asyncio.to_thread(ledger.get, service.store, score_id)
+    if record is None:
+        await _settled(service)
+        record = await asyncio.to_thread(ledger.get, service.store, score_id)
+    if record is not None:
+        return record
+    if await asyncio.to_thread(ledger.was_erased, service.store, score_id):
+        raise Erased("this score belonged to a lead that has been erased: nothing of it is kept.")
+    raise UnknownScore("there is no score of this id. Check it; scores are kept as long as retention.scores_days of funnel.toml says.")
+
+
+async def _settled(service: Service) -> None:
+    """Until all that was acknowledged before is in the ledger, or `SETTLING_SECONDS` are over."""
+    older, deadline = waiting(service.spool.folder), time.monotonic() + SETTLING_SECONDS
+    while any(path.exists() for path in older) and time.monotonic() < deadline:
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _wants_all(request: Request) -> bool:
+    asked = request.query_params.get("reasons", "top")
+    if asked not in ("top", "all"):
+        raise MalformedBody("the parameter reasons must be top or all.")
+    return asked == "all"
+
+
+_CURSOR = {
+    "name": "cursor",
+    "in": "query",
+    "required": False,
+    "description": "The `next_cursor` of the page before; none for the first.",
+    "schema": {"type": "string"},
+}
+_LIMIT = {
+    "name": "limit",
+    "in": "query",
+    "required": False,
+    "description": "Scores on a page.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": SHOWN},
+}
+_PAGED = KEYED | _LEAD_GONE | {422: "limit or cursor is malformed"}
+_REPLAYED = KEYED | {404: "No such score, or its model is no longer held", 410: "The score's lead was erased", 422: "reasons is malformed"}
+ROUTES = (
+    Route("/v1/leads/{lead_id}/score", "GET", "read", _latest,
+          called("lead_score", "The latest score of a lead", StoredScore, KEYED | _LEAD_GONE, tag="leads")),
+    Route("/v1/leads/{lead_id}/history", "GET", "read", _history,
+          called("lead_history", "The scores of a lead, and why each changed", HistoryAnswer, _PAGED, tag="leads", parameters=[_LIMIT, _CURSOR])),
+    Route("/v1/scores/{score_id}", "GET", "read", _given_again,
+          called("score_replay", "A score given again", ReplayAnswer, _REPLAYED, tag="scoring", parameters=[REASONS])),
+)  # fmt: skip

