@@ -57,7 +57,7 @@ class Held:
     def _settle(self, name: str) -> bool:
         """The latest value of the history becomes the current one; whether it was another."""
         history = self.histories[name]
-        latest = history[min(history)]
+        latest = history[max(history)]
         moved = latest != self.values.get(name)
         if latest is None:
             self.values.pop(name, None)

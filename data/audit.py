@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from data.schema import AUDIT
 from data.store import Store
+from data.tombstones import pseudonym
 
 UNDER_WAY = 0
 """The status of a call that has begun and not ended, or whose process was killed."""
@@ -13,7 +14,7 @@ UNDER_WAY = 0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`action` is the method and the route's template; `target` what it was done to: of a lead only a hash. `key_id` None: no key existed."""
+    """`action` is the method and the route's template; `target` what it was done to: of a lead only a keyed hash. `key_id` None: no key existed."""
 
     at: int
     key_id: int | None
@@ -23,10 +24,12 @@ class Entry:
     request_id: str
 
 
-def write(store: Store, entry: Entry) -> int:
-    """Keeps the entry; returns its id."""
+def write(store: Store, entry: Entry, lead_id: str | None = None) -> int:
+    """Keeps the entry, with what stands for `lead_id` as its target where that is given; returns the entry's id."""
     row = {name: getattr(entry, name) for name in Entry.__slots__}
     with store.engine.execution_options(write=True).begin() as connection:
+        if lead_id is not None:
+            row["target"] = pseudonym(connection, lead_id)
         return int(connection.execute(AUDIT.insert().values(row).returning(AUDIT.c.id)).scalar_one())
 
 

@@ -13,6 +13,7 @@ from data.migrations import HEAD, upgrade, version_of
 
 _BUSY_MILLISECONDS = 10_000
 _SCHEMA_LOCK = 7_531
+_ANSWER_SECONDS = 2
 _POSTGRES = "postgresql+psycopg"
 _DRIVERS = {"sqlite": "sqlite", "postgres": _POSTGRES, "postgresql": _POSTGRES, _POSTGRES: _POSTGRES}
 
@@ -26,7 +27,7 @@ def open_engine(url: str) -> sa.Engine:
     """An engine on the database of `url`, its tables made or brought up to date; DataError (without the password) where it can't be reached."""
     parsed = _parsed(url)
     try:
-        return _up_to_date(_sqlite(parsed) if parsed.drivername == "sqlite" else sa.create_engine(parsed, pool_pre_ping=True))
+        return _up_to_date(_sqlite(parsed) if parsed.drivername == "sqlite" else _postgres(parsed))
     except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         shown = parsed.render_as_string(hide_password=True)
@@ -63,6 +64,12 @@ def _migrate(engine: sa.Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
         upgrade(connection)
+
+
+def _postgres(url: sa.URL) -> sa.Engine:
+    """What does not answer counts as down after seconds, not minutes, also where packets vanish."""
+    timeouts = {"connect_timeout": _ANSWER_SECONDS, "tcp_user_timeout": _ANSWER_SECONDS * 1_000}
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=_ANSWER_SECONDS, connect_args=timeouts)
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

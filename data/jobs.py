@@ -16,6 +16,10 @@ from data.store import Store
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+RETRAIN = "retrain"
+PLACE_TAKEN = 75
+"""Exit code of a job's process that found another job running: it is tried again."""
+
 LEASE = 60_000_000
 """A job whose process has not been heard of for so long is taken for abandoned."""
 

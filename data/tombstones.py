@@ -36,9 +36,13 @@ def erased_among(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
 
 def bury(connection: sa.Connection, ids: Iterable[str], now: int) -> int:
     """Remember that these ids were erased; returns how many were not before. Needs a transaction that writes."""
+    return insert(connection, TOMBSTONES, [(pseudonym(connection, id), now) for id in ids])
+
+
+def pseudonym(connection: sa.Connection, id: str) -> str:
+    """The keyed hash that stands for an id where the id itself must not stand. Needs a transaction that writes."""
     insert(connection, SECRETS, [(_NAME, secrets.token_bytes(32))])
-    secret = _secret(connection)
-    return insert(connection, TOMBSTONES, [(_hash(secret, id), now) for id in ids])
+    return _hash(_secret(connection), id)
 
 
 def _secret(connection: sa.Connection) -> bytes:
@@ -46,4 +50,4 @@ def _secret(connection: sa.Connection) -> bytes:
 
 
 def _hash(secret: bytes, id: str) -> str:
-    return hmac.new(secret, id.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, id.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

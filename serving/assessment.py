@@ -11,7 +11,7 @@ import numpy as np
 from features.schema import Schema
 from registry.bundle import Z90, Bundle, HopModel, sigmoid
 from registry.calibrator import bent
-from registry.models import Floats, Rows
+from registry.models import Constant, Floats, Model, Rows
 from serving.texts import sentence
 
 TOP = 5
@@ -54,20 +54,23 @@ class Way:
 
     def answers(self, X: Rows) -> tuple[HopAnswer, ...]:
         """X float32 (n, p) of leads standing in the stage -> one answer per hop."""
-        return self._answered(X, [hop.model.raw_score(X) for hop in self.hops]) if self.hops else ()
+        return self._answered(X, self._raw(X, 0)) if self.hops else ()
 
     def explained(self, X: Rows) -> tuple[tuple[HopAnswer, ...], Effects]:
         """The same, and the nearest hop's effects; the way must have one."""
-        nearest, *further = self.hops
-        raw, contributions = nearest.model.explained(X)
-        answers = self._answered(X, [raw, *(hop.model.raw_score(X) for hop in further)])
+        nearest, raw = self.hops[0], self._raw(X, 1)
+        raw[: len(X)], contributions = nearest.model.explained(X)
+        answers = self._answered(X, raw)
         return answers, Effects(answers[0].log_odds, *nearest.calibrated(contributions))
 
-    def _answered(self, X: Rows, raws: Sequence[Floats]) -> tuple[HopAnswer, ...]:
+    def _raw(self, X: Rows, first: int) -> Floats:
+        """Raw scores (hops * n,) of the hops from `first` on; those before it are left to the caller."""
+        return _side_by_side(self._constant_models, [hop.model for hop in self.hops], X, first)
+
+    def _answered(self, X: Rows, raw: Floats) -> tuple[HopAnswer, ...]:
         """All points of all hops in one line: numpy takes arrays of one dimension and one length the shortest way."""
         n = len(self.hops) * len(X)
-        raw = np.concatenate(raws)
-        half = Z90 * np.exp(np.concatenate([hop.spread.raw_score(X) for hop in self.hops]))
+        half = Z90 * np.exp(_side_by_side(self._constant_spreads, [hop.spread for hop in self.hops], X, 0))
         calibrators = self._calibrators if len(X) == 1 else self._calibrators.repeat(len(X), axis=1)
         log_odds = bent(np.concatenate([raw, raw - half, raw + half]), *calibrators)
         chances = sigmoid(log_odds)  # as the population's were computed: a tie must be one to the last bit
@@ -79,9 +82,26 @@ class Way:
         )
 
     @cached_property
+    def _constant_models(self) -> Floats:
+        return np.array([hop.model.value if isinstance(hop.model, Constant) else np.nan for hop in self.hops])
+
+    @cached_property
+    def _constant_spreads(self) -> Floats:
+        return np.array([hop.spread.value if isinstance(hop.spread, Constant) else np.nan for hop in self.hops])
+
+    @cached_property
     def _calibrators(self) -> Floats:
         """(3, 3 * hops): `low`, `high` and `shift` of each hop, for the chance and both ends of its interval."""
         return np.array([[getattr(hop.calibrator, name) for hop in self.hops] * 3 for name in ("low", "high", "shift")])
+
+
+def _side_by_side(constants: Floats, models: Sequence[Model], X: Rows, first: int) -> Floats:
+    """Raw scores (models * n,) of the models from `first` on. Those that say the same of every row are in `constants` (models,) and not asked."""
+    out = constants.repeat(len(X))
+    for i in range(first, len(models)):
+        if not isinstance(models[i], Constant):
+            out[i * len(X) : (i + 1) * len(X)] = models[i].raw_score(X)
+    return out
 
 
 def assess(bundle: Bundle, stage: str, X: Rows) -> tuple[HopAnswer, ...]:

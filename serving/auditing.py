@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -21,14 +20,14 @@ async def note_refused(store: Store, request: Request, now: int, refusal: Servic
     """One that was not let through; the refusal stands even where it can't be written."""
     entry = _entry(request, now, refusal.status)
     try:
-        await asyncio.to_thread(write, store, entry)
+        await asyncio.to_thread(write, store, entry, _lead_of(request))
     except SQLAlchemyError:
         _tell(request, refusal.status)
 
 
 async def audited(store: Store, request: Request, now: int, call: Callable[[], Awaitable[Response]]) -> Response:
     """The answer of `call`, which is not made where it can't be recorded: sqlalchemy's error then."""
-    id = await asyncio.to_thread(write, store, _entry(request, now, UNDER_WAY))
+    id = await asyncio.to_thread(write, store, _entry(request, now, UNDER_WAY), _lead_of(request))
     status = 500
     try:
         response = await call()
@@ -56,9 +55,10 @@ def _tell(request: Request, status: int) -> None:
 
 def _entry(request: Request, now: int, status: int) -> Entry:
     caller, template = request.state.caller, request.scope["route"].path
-    targets = [_hashed(value) if name == "lead_id" else value for name, value in request.path_params.items()]
+    targets = [value for name, value in request.path_params.items() if name != "lead_id"]
     return Entry(now, caller and caller.id, f"{request.method} {template}", " ".join(targets) or None, status, request.state.request_id)
 
 
-def _hashed(lead_id: str) -> str:
-    return sha256(lead_id.encode("utf-8", "surrogateescape")).hexdigest()
+def _lead_of(request: Request) -> str | None:
+    lead_id: str | None = request.path_params.get("lead_id")
+    return lead_id

@@ -33,11 +33,11 @@ Run = Callable[[threading.Event], None]
 async def background(service: Service) -> AsyncIterator[None]:
     """Starts all of it; at the end each stops in turn, the drainer last: what was answered until then is in the ledger, or whole in the spool."""
     watching = asyncio.create_task(service.champion.watch())
-    drainer = _Thread("drainer", Drainer(service.spool, service.store).run)
+    drainer = LastingThread("drainer", Drainer(service.spool, service.store).run)
     others = [
-        _Thread("rescoring", Rescorer(service.store, service.champion, service.spool, service.now).run),
-        _Thread("webhooks", Dispatcher(service.store, service.now).run),
-        _Thread("tidying", partial(_tidy, service)),
+        LastingThread("rescoring", Rescorer(service.store, service.champion, service.spool, service.now).run),
+        LastingThread("webhooks", Dispatcher(service.store, service.now).run),
+        LastingThread("tidying", partial(_tidy, service)),
     ]
     try:
         await service.champion.looked(FIRST_LOOK_SECONDS)
@@ -62,7 +62,7 @@ def _tidy(service: Service, stop: threading.Event) -> None:
                 forget(service.store, service.now())
 
 
-class _Thread:
+class LastingThread:
     """A thread that lives until it is told to end: what breaks its work is logged, and the work begun anew."""
 
     def __init__(self, name: str, run: Run) -> None:

@@ -18,10 +18,6 @@ from data.home import clock
 from data.store import Store
 from serving.logs import place_of
 
-RETRAIN = "retrain"
-PLACE_TAKEN = 75
-"""Exit code of a job's process that found the place taken: it is tried again."""
-
 _QUEUE = "jobs"
 _SCHEMA = "leadscore_jobs"
 _LOG = logging.getLogger("leadscore.jobs")
@@ -146,7 +142,7 @@ class Runner:
     def _after(self, id: str, code: int, last: str) -> None:
         """A process that ended without a word of its own leaves its job to us."""
         job = jobs.get(self._store, id)
-        if job is None or job.state in jobs.ENDED or (code == PLACE_TAKEN and job.state == "queued"):
+        if job is None or job.state in jobs.ENDED or (code == jobs.PLACE_TAKEN and job.state == "queued"):
             return
         if self._stopping.is_set():
             jobs.give_back(self._store, id, "the worker is being stopped; the next one starts the job again", self._now())
@@ -187,7 +183,7 @@ def _config(store: Store) -> Any:
         "serializer": _serializer(),
         "enable_otlp": False,
         "use_listen_notify": False,
-        "log_level": "WARNING",
+        "log_level": "ERROR",  # an absent database, which it tells of six times a second, the worker tells of once
         "max_executor_threads": 4,
     }
 

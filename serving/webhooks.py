@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,8 @@ from serving.pinned import Refused, post
 
 AT_ONCE = 8
 _LOOK_SECONDS = 1.0
+_SLICES = 20
+_END_SECONDS = 5.0
 _MAX_ERROR = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOG = logging.getLogger("leadscore.webhooks")
@@ -38,20 +41,34 @@ class Dispatcher:
         self._allow_private = allow_private
         self._sending: set[threading.Thread] = set()
         self._room = threading.Event()
+        self._waiting = False
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop`; what is being sent then is told of before it returns."""
+        """Until `stop`. What is being sent then has `_END_SECONDS` to end; what has not is sent again once its lease is over."""
         while not stop.is_set():
-            try:
-                sent = self.turn()
-            except SQLAlchemyError as error:
-                _LOG.warning("the store does not answer (%s); deliveries wait", type(error).__name__)
-                sent = 0
-            if not sent:
-                self._room.wait(_LOOK_SECONDS)
-                self._room.clear()
+            if not self._attempt():
+                self._rest(stop)
+        until = time.monotonic() + _END_SECONDS
         for thread in list(self._sending):
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _rest(self, stop: threading.Event) -> None:
+        """For `_LOOK_SECONDS`, or until there is room for more."""
+        for _ in range(_SLICES):
+            if self._room.is_set() or stop.wait(_LOOK_SECONDS / _SLICES):
+                break
+        self._room.clear()
+
+    def _attempt(self) -> int:
+        try:
+            sent = self.turn()
+        except SQLAlchemyError as error:
+            if not self._waiting:
+                _LOG.warning("the store does not answer (%s); deliveries wait", type(error).__name__)
+            self._waiting = True
+            return 0
+        self._waiting = False
+        return sent
 
     def turn(self) -> int:
         """Claim what there is room for and begin to send it; how many."""

@@ -15,10 +15,10 @@ from data.contract import DAY, DataError
 from data.funnel import Funnel, load_funnel
 from data.home import clock
 from data.store import Store, open_store
-from serving.background import _Thread as Thread
+from serving.background import LastingThread
 from serving.champion import POLL_SECONDS, Champion
 from serving.drainer import Drainer
-from serving.jobs import RETRAIN, Runner
+from serving.jobs import Runner
 from serving.logs import log_config, place_of
 from serving.rescoring import Rescorer
 from serving.settings import Settings
@@ -59,10 +59,10 @@ def _beside(store: Store, settings: Settings) -> Iterator[None]:
     """What has a thread of its own; the drainer ends last, once nothing is scored any more."""
     champion, spool = Champion(store), Spool(settings.home / "spool", settings.fsync)
     threads = [
-        Thread("drainer", Drainer(spool, store).run),
-        Thread("webhooks", Dispatcher(store).run),
-        Thread("champion", lambda stop: _follow(champion, stop)),
-        Thread("rescoring", Rescorer(store, champion, spool).run),
+        LastingThread("drainer", Drainer(spool, store).run),
+        LastingThread("webhooks", Dispatcher(store).run),
+        LastingThread("champion", lambda stop: _follow(champion, stop)),
+        LastingThread("rescoring", Rescorer(store, champion, spool).run),
     ]
     try:
         yield
@@ -111,7 +111,7 @@ def scheduled(store: Store, funnel: Funnel, now: int) -> None:
     pending.after_promotion(store, now)
     days = funnel.schedule.retrain_every_days
     if days:  # from the last one on that anybody asked for, however it ended: one that fails is not begun again and again
-        jobs.create_again(store, RETRAIN, {"since": None, "promote": "auto"}, now, SCHEDULE, not_since=now - days * DAY)
+        jobs.create_again(store, jobs.RETRAIN, {"since": None, "promote": "auto"}, now, SCHEDULE, not_since=now - days * DAY)
 
 
 def forget(store: Store, funnel: Funnel, now: int) -> None:

@@ -39,10 +39,10 @@ def test_by_default_the_store_lies_at_home(tmp_path: Path, monkeypatch: pytest.M
     assert store_url() == "postgres://db/leads"
 
 
-def test_sqlite_is_set_to_survive(sqlite_url: str) -> None:
+def test_sqlite_is_set_to_survive_and_to_forget(sqlite_url: str) -> None:
     with open_store(sqlite_url) as store, store.engine.connect() as connection:
-        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
-    assert pragmas == ["wal", 2]
+        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "secure_delete")]
+    assert pragmas == ["wal", 2, 1]
 
 
 def test_a_bundle_comes_back_byte_for_byte(store: Store) -> None:

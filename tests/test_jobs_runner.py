@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from data import jobs
 from data.home import clock
-from data.jobs import Job
+from data.jobs import PLACE_TAKEN, Job
 from data.store import Store, open_store
-from serving.jobs import PLACE_TAKEN, Runner, command_of
+from serving.jobs import Runner, command_of
 
 ROOT = Path(__file__).parent.parent
 WORK = """

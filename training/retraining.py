@@ -21,8 +21,6 @@ from registry.bundle import Bundle
 from training.commands import learn, telling
 from training.run import Tell
 
-KIND = "retrain"
-PLACE_TAKEN = 75
 SEED = 0
 _RENEW_SECONDS = 2.0
 _NEAR_THE_END = {"recording the run in MLflow": 0.92, "comparing with the champion": 0.97}
@@ -69,7 +67,7 @@ def retrain(since: str | None, promote: str, job: str | None) -> int:
             id, token = _begun(store, job, {"since": since, "promote": promote})
         except jobs.JobRunning as error:
             sys.stderr.write(f"{error}\n")
-            return 1 if job is None else PLACE_TAKEN
+            return 1 if job is None else jobs.PLACE_TAKEN
         with _held(Place(store, id, token, say), ends_with_worker=job is not None) as place:
             place.result = _work(place, funnel, after, promote)
     sys.stderr.write(_summary(place.result))
@@ -79,7 +77,7 @@ def retrain(since: str | None, promote: str, job: str | None) -> int:
 def _begun(store: Store, job: str | None, arguments: dict[str, Any]) -> tuple[str, int]:
     jobs.recover(store, clock())
     if job is None:
-        return jobs.begin_by_hand(store, KIND, arguments, clock())
+        return jobs.begin_by_hand(store, jobs.RETRAIN, arguments, clock())
     token = jobs.begin(store, job, clock())
     if token is None:
         raise DataError(f"the job {job} does not wait: it was cancelled, or another process has it. GET /v1/jobs/{job} tells.")

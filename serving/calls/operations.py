@@ -12,7 +12,6 @@ from data.contract import DataError, format_instant, parse_instant
 from data.store import Store
 from serving.answers_operations import JobAnswer, JobsAnswer, JobStarted, PromotedAnswer, PromoteRequest, RetrainRequest
 from serving.errors import Conflict, MalformedBody, UnknownJob, UnknownVersion, malformed
-from serving.jobs import RETRAIN
 from serving.openapi import KEYED, called, posted
 from serving.routes import Route, Service, answered, body_of
 
@@ -29,7 +28,7 @@ async def _retrain(request: Request, service: Service) -> Response:
     except DataError as error:
         raise MalformedBody(f"since: {error}") from None
     arguments = {"since": since, "promote": asked.promote}
-    job = await asyncio.to_thread(jobs.create, service.store, RETRAIN, arguments, service.now(), _caller(request))
+    job = await asyncio.to_thread(jobs.create, service.store, jobs.RETRAIN, arguments, service.now(), _caller(request))
     told = _told(job)
     return answered({name: told[name] for name in _STARTED}, 202)
 
