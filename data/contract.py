@@ -127,6 +127,11 @@ def _micros(instant: datetime) -> int:
     return (zoned - _EPOCH) // timedelta(microseconds=1)
 
 
+def end_of_day(micros: int) -> int:
+    """The last microsecond of that instant's day, UTC: what a date alone stands for."""
+    return micros // DAY * DAY + DAY - TICK
+
+
 def format_instant(micros: int) -> str:
     """Micros UTC -> `2026-11-21T10:00:00Z`; microseconds are written only where they are not zero."""
     return (_NAIVE_EPOCH + timedelta(microseconds=int(micros))).isoformat() + "Z"

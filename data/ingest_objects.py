@@ -56,7 +56,7 @@ def put_leads(store: Store, items: Sequence[Item], now: int, quiet: bool = False
 
     def put(connection: sa.Connection) -> list[Outcome]:
         outcomes = keep_leads(connection, items, now)
-        pending.mark(connection, changed_ids(outcomes), now, pending.CHANGED, quiet)
+        pending.mark(connection, changed_ids(outcomes), now, pending.priority_of(quiet), quiet)
         return outcomes
 
     return store.write(put)
@@ -69,7 +69,7 @@ def put_accounts(store: Store, items: Sequence[Item], now: int, quiet: bool = Fa
         outcomes = keep_accounts(connection, items, now)
         changed = changed_ids(outcomes)
         theirs = sa.select(LEADS.c.lead_id).where(among(connection, LEADS.c.account_id, changed))
-        pending.mark(connection, list(connection.scalars(theirs)) if changed else [], now, pending.CHANGED, quiet)
+        pending.mark(connection, list(connection.scalars(theirs)) if changed else [], now, pending.priority_of(quiet), quiet)
         return outcomes
 
     return store.write(put)

@@ -62,7 +62,7 @@ Kept = tuple[list[Outcome], set[str]]
 def _marking(store: Store, keep: Callable[[sa.Connection], Kept], now: int, quiet: bool) -> list[Outcome]:
     def work(connection: sa.Connection) -> list[Outcome]:
         outcomes, leads = keep(connection)
-        pending.mark(connection, leads, now, pending.CHANGED, quiet)
+        pending.mark(connection, leads, now, pending.priority_of(quiet), quiet)
         return outcomes
 
     return store.write(work)
@@ -81,8 +81,9 @@ def keep_events(connection: sa.Connection, items: Sequence[Item], now: int) -> K
             rows.outcomes[place] = refused.outcome
             continue
         event_id = canonical(item.get("event_id"))
-        key = event_key(event_id, content, seen[content])
-        seen[content] += event_id is None
+        as_sent = (lead, item["occurred_at"], item.get("recorded_at"), *content[3:])  # a time ahead of the clock is the same again when it is sent again
+        key = event_key(event_id, as_sent, seen[as_sent])
+        seen[as_sent] += event_id is None
         row = (key, *content[:-1], event_id, content[-1], now)
         places.setdefault(key, []).append((place, given.setdefault(key, row)[1:-1] == row[1:-1]))
     held = (

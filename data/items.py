@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import orjson
 
-from data.contract import canonical, format_instant
+from data.contract import canonical, end_of_day, format_instant
 
 Item = Mapping[str, Any]
 
@@ -56,11 +56,11 @@ def show(text: object) -> str:
 
 
 def instant(item: Item, name: str, now: int) -> int | None:
-    """The item's micros, up to five minutes ahead counting as now; Refused beyond that."""
+    """The item's micros, up to five minutes ahead counting as now, as does a date alone of today; Refused beyond that."""
     value = item.get(name)
     if value is None or value <= now:
         return None if value is None else int(value)
-    if value > now + _TOLERANCE:
+    if value > now + _TOLERANCE and value != end_of_day(now):
         raise Refused("FutureTime", f"{name} must not be after now ({format_instant(now)}); got {format_instant(value)}. Check the time zone.")
     return now
 

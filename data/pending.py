@@ -32,6 +32,11 @@ class Claim(NamedTuple):
     quiet: bool
 
 
+def priority_of(quiet: bool) -> int:
+    """History that is loaded waits for what happens now."""
+    return SWEPT if quiet else CHANGED
+
+
 def mark(connection: sa.Connection, lead_ids: Iterable[str], now: int, priority: int, quiet: bool) -> None:
     """Note in the caller's transaction that these leads are to be scored again; `quiet`: no webhook shall come of it.
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from data.arrow import Column, Mask, array, as_mask, pc
 from data.arrow import table as make_table
 from data.columns import instant_column, number_column, text_column
-from data.contract import TABLES, Table, canonical
+from data.contract import TABLES, Table, canonical, end_of_day
 from data.files import ROW
 from data.sources import did_you_mean
 from data.validation import FILE, Inspection, as_written, examples
@@ -95,7 +95,8 @@ def _type_times(table: Typing, column: str, now: int) -> None:
     micros = times.micros
     if (table.name, column) not in _MAY_LIE_AHEAD:
         ahead = micros > now
-        _refuse(table, column, micros > now + CLOCK_TOLERANCE, "future_time", _AHEAD)
+        later = (micros > now + CLOCK_TOLERANCE) & (micros != end_of_day(now))  # a date alone of today: the day is not over yet
+        _refuse(table, column, later, "future_time", _AHEAD)
         micros = np.where(ahead, now, micros)
     if times.naive:
         table.inspection.naive[f"{table.name}.{column}"] = times.naive

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from data.contract import DAY, TABLES, DataError, parse_instant
+from data.contract import DAY, TABLES, DataError, format_instant, parse_instant
 from data.dataset import Dataset, read_dataset
 from data.funnel import Funnel
 from data.validation import Finding, InvalidDataset, Report
@@ -234,6 +234,14 @@ def test_five_minutes_ahead_of_the_clock_count_as_now(folder: Path, ahead: int, 
         assert rule in errors(folder)
     else:
         assert read(folder)[0].stages["entered_at"].to_pylist() == [NOW]
+
+
+def test_a_date_alone_of_today_counts_as_now_and_one_of_tomorrow_is_refused(folder: Path) -> None:
+    today, tomorrow = (format_instant(NOW + day * DAY)[:10] for day in (0, 1))
+    (folder / "stages.csv").write_text(f"lead_id,entered_at,stage\nL1,{today},MQL\n")
+    assert read(folder)[0].stages["entered_at"].to_pylist() == [NOW]
+    (folder / "stages.csv").write_text(f"lead_id,entered_at,stage\nL1,{tomorrow},MQL\n")
+    assert "future_time" in errors(folder)
 
 
 def test_an_unknown_stage_says_what_to_write(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from data.contract import DAY, end_of_day
 from data.funnel import Funnel
 from data.ingest import Outcome, add_events, add_stages, put_accounts, put_deals, put_leads
 from data.leads import held_on, resolve
@@ -114,7 +115,7 @@ def test_accounts_change_like_leads_and_their_leads_are_scored_again(store: Stor
     put_leads(store, [lead("A", account_id="X"), lead("B", account_id="X"), lead("C", account_id="Y")], NOW)
     forget_pending(store)
     assert statuses(put_accounts(store, [{"account_id": "X", "industry": "mining"}, {"account_id": "Z"}], NOW, quiet=True)) == ["created"] * 2
-    assert pending(store) == {"A": (0, True), "B": (0, True)}
+    assert pending(store) == {"A": (1, True), "B": (1, True)}
     assert statuses(put_accounts(store, [{"account_id": "X", "industry": "Mining"}], NOW + 5)) == ["updated"]
     assert pending(store) == {"A": (0, False), "B": (0, False)}
     assert held_on(store, "A")["account"]["industry"] == "Mining"
@@ -176,6 +177,19 @@ def test_five_minutes_ahead_count_as_now_and_no_more(store: Store, ahead: int) -
     assert (outcome.error == "FutureTime") == (ahead > FIVE_MINUTES)
 
 
+@pytest.mark.parametrize("day, refused", [(0, False), (1, True)])
+def test_a_date_alone_of_today_counts_as_now(store: Store, day: int, refused: bool) -> None:
+    (outcome,) = put_leads(store, [lead("B") | {"created_at": end_of_day(NOW) + day * DAY}], NOW)
+    assert (outcome.error == "FutureTime") == refused
+    assert refused or held_on(store, "B")["lead"]["created_at"] == NOW
+
+
+def test_an_event_ahead_of_the_clock_that_is_sent_again_is_the_same(store: Store) -> None:
+    put_leads(store, [lead()], NOW)
+    event = {"lead_id": "A", "occurred_at": NOW + 1_000, "type": "call"}
+    assert statuses(add_events(store, [event], NOW) + add_events(store, [event], NOW + 500)) == ["created", "unchanged"]
+
+
 @pytest.mark.parametrize("bad", ["a\0b", "a\ud800b", "\udfff"])
 def test_text_that_no_database_holds_is_refused_and_nothing_breaks(store: Store, bad: str) -> None:
     items = [lead(bad), lead("A", title=bad), lead("A", **{bad: 1}), lead("A", aliases=[{"object": "contact", "external_id": bad}]), lead("B")]
@@ -213,7 +227,7 @@ def test_an_alias_stays_with_its_first_lead(store: Store) -> None:
 
 def test_what_changed_is_to_be_scored_again_and_nothing_else(store: Store) -> None:
     put_leads(store, [lead("A"), lead("B"), lead("C")], NOW, quiet=True)
-    assert pending(store) == {"A": (0, True), "B": (0, True), "C": (0, True)}
+    assert pending(store) == {"A": (1, True), "B": (1, True), "C": (1, True)}, "history waits for what happens now"
     forget_pending(store)
     event = {"occurred_at": T, "type": "call"}
     put_leads(store, [lead("A")], NOW)

@@ -210,7 +210,7 @@ def test_other_ways_to_write_this_machine_are_seen_through_when_the_name_is_reso
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://a.example/", "file:///etc/passwd", "a.example/hook", "https://", "https:///x", "https://u:p@a.example/", "https://u@a.example/",
+    ["ftp://a.example/", "gopher://a.example/", "a.example/hook", "https://", "https:///x", "https://u:p@a.example/", "https://u@a.example/",
      "https://a.example\\@b.example/", "https://a b.example/", "https://ä.example/", "https://a.example:99999/", "https://a.example:x/",
      "https://a.example/\r\nhost: b", "javascript:alert(1)", "https://[::1", "https://-a.example/", "https://" + "a" * 2_000],
 )  # fmt: skip
