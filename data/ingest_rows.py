@@ -81,7 +81,7 @@ def keep_events(connection: sa.Connection, items: Sequence[Item], now: int) -> K
             rows.outcomes[place] = refused.outcome
             continue
         event_id = canonical(item.get("event_id"))
-        as_sent = (lead, item["occurred_at"], item.get("recorded_at"), *content[3:])  # a time ahead of the clock is the same again when it is sent again
+        as_sent = (lead, item["occurred_at"], item.get("recorded_at"), *content[3:])  # a time ahead of the clock stays the same when sent again
         key = event_key(event_id, as_sent, seen[as_sent])
         seen[as_sent] += event_id is None
         row = (key, *content[:-1], event_id, content[-1], now)

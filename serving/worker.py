@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -34,22 +35,29 @@ _LOG = logging.getLogger("leadscore.worker")
 
 
 def run() -> int:
-    """Work until told to stop (SIGINT, SIGTERM): 0 after that. A job that runs then is ended and waits for the next worker."""
+    """Work until told to stop (SIGINT, SIGTERM): 0 after that. A job that runs then is ended and waits for the next worker.
+
+    Jobs are left to other workers where the extra `train` is not installed.
+    """
     logging.config.dictConfig(log_config())
     stop = threading.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: stop.set())
     settings = Settings.from_env("127.0.0.1")
     with open_store(settings.store_url) as store, _beside(store, settings):
-        runner = Runner(store)
-        runner.start()
+        runner = Runner(store) if find_spec("lightgbm") else None
+        if runner is None:
+            _LOG.warning("the extra `train` is not installed here: retraining waits for a worker that has it")
+        else:
+            runner.start()
         sys.stdout.write("leadscore worker is ready\n")
         sys.stdout.flush()
         _LOG.info("ready")
         try:
             _work(store, runner, stop)
         finally:
-            runner.stop()
+            if runner is not None:
+                runner.stop()
     _LOG.info("stopped")
     return 0
 
@@ -78,9 +86,11 @@ def _follow(champion: Champion, stop: threading.Event) -> None:
         stop.wait(POLL_SECONDS)
 
 
-def _work(store: Store, runner: Runner, stop: threading.Event) -> None:
+def _work(store: Store, runner: Runner | None, stop: threading.Event) -> None:
     """A turn about every second; what fails in one is told once, and tried again in the next."""
-    steps: dict[str, Callable[[], object]] = {"jobs": runner.turn, "schedule": lambda: scheduled(store, load_funnel(None), clock())}
+    steps: dict[str, Callable[[], object]] = {"schedule": lambda: scheduled(store, load_funnel(None), clock())}
+    if runner is not None:
+        steps["jobs"] = runner.turn
     problems: dict[str, str] = {}
     while not stop.wait(_TURN_SECONDS):
         for name, step in steps.items():

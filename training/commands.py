@@ -14,6 +14,7 @@ from data.contract import DataError
 from data.dataset import Dataset, read_dataset
 from data.funnel import Funnel, load_funnel
 from data.home import clock, leadscore_home
+from data.ingesting import ingest
 from data.mapping import load_mapping
 from data.sample import write_sample
 from data.store import open_store
@@ -136,7 +137,7 @@ def learn(
 
 
 def demo(leads: int, port: int) -> None:
-    """A sample world, trained and promoted, ready to be served; says what to try."""
+    """A sample world, trained, promoted and put into the operational store, ready to be served; says what to try."""
     folder = leadscore_home() / "demo"
     if not (folder / "truth" / "README.txt").exists():
         sample(str(folder), leads, 0)
@@ -146,7 +147,9 @@ def demo(leads: int, port: int) -> None:
         train(str(folder), None, None, "always", 0, None)
     else:
         _say(f"Version {champion[0]} is the champion already: nothing is trained. For a fresh demo name another folder in LEADSCORE_HOME.")
+    ingest(str(folder), None, None)
     _say(f"\nTry it, once it is ready:\n  curl -s localhost:{port}/v1/score -H 'content-type: application/json' -d '{_ASKED}'")
+    _say(f"  the sales reps' queue: curl -s 'localhost:{port}/v1/queue?limit=5'")
     _say(f"  the API's pages: http://localhost:{port}/docs\n")
 
 
