@@ -15,6 +15,7 @@ from features.rows import compute
 from features.tables import Cohort
 from features.timeline import Ints
 from serving.scorer import Scorer
+from serving.spreadsheet import cell
 
 CHUNK = 5_000
 """Leads explained at once: what bounds the memory."""
@@ -73,15 +74,24 @@ def _schema(scorer: Scorer) -> pa.Schema:
     return pa.schema([*columns, *((f"probability_{stage}", number) for stage in scorer.bundle.path[1:])])
 
 
+def _safe_to_open(table: pa.Table) -> pa.Table:
+    for name in ("lead_id", "reasons"):
+        table = table.set_column(table.column_names.index(name), name, pa.array([cell(text) for text in table[name].to_pylist()], pa.string()))
+    return table
+
+
 def write_scores(table: pa.Table, out: str) -> None:
-    """To `.csv` or `.parquet`, whole or not at all: the file appears under its name only once it is complete."""
+    """To `.csv` or `.parquet`, whole or not at all: the file appears under its name only once it is complete.
+
+    In a CSV a lead_id or a reason that a spreadsheet would run as a formula gets an apostrophe before it.
+    """
     path = Path(out)
     if path.suffix not in (".csv", ".parquet"):
         raise DataError(f"--out must end in .csv or .parquet; got {out}. Name it accordingly.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     if path.suffix == ".csv":
-        pyarrow.csv.write_csv(table, part)
+        pyarrow.csv.write_csv(_safe_to_open(table), part)
     else:
         pyarrow.parquet.write_table(table, part)
     part.replace(path)
