@@ -149,7 +149,7 @@ def _ingest(commands: Commands) -> None:
 
 def _retrain(commands: Commands) -> None:
     added = _command(commands, "retrain", "train on what the operational store holds, and promote if better", retrain)
-    added.add_argument("--since", metavar="T", help="only leads created at or after this instant, ISO-8601 (default: all)")
+    added.add_argument("--since", metavar="T", help="only leads created at or after this instant, ISO-8601; a date alone is its end (default: all)")
     _promotion(added)
     added.add_argument("--job", metavar="ID", help=argparse.SUPPRESS)
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import orjson
 
 from data.home import clock
-from serving import assessment, contract, scorer, spool
+from serving import assessment, contract, histories, scorer, spool
 from serving.scorer import Scored, Scorer
 
 ROUNDS = 7
@@ -20,7 +20,7 @@ CHUNK = 32
 
 CHECKED, JSON, REST, LEDGER = "the body checked (pydantic)", "the answer as JSON", "policy, answer and record put together", "the ledger's write"
 STEPS: tuple[tuple[Any, str, str], ...] = (
-    (scorer.Reader, "read", "history read: times, types, stages, attributes"),
+    (histories.Reader, "read", "history read: times, types, stages, attributes"),
     (scorer, "together", "history in columns"),
     (scorer, "compute", "features: sweep and encoders"),
     (assessment.Way, "answers", "models, intervals, percentiles"),

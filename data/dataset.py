@@ -81,11 +81,12 @@ def read_dataset(
 
 
 def assembled(
-    read: Callable[[str], pa.Table | None], expected: set[str], source: str, funnel: Funnel, now: int, inspection: Inspection, tell: Progress
+    read: Callable[[str], pa.Table | None], expected: set[str], source: str | None, funnel: Funnel, now: int, inspection: Inspection, tell: Progress
 ) -> tuple[dict[str, pa.Table], Report]:
     """Every table that `read` gives as it was written (with ROW and FILE), typed and checked, alone and against the others.
 
-    A table is broken where it is `expected` and can't be typed. `source` names the files of rejected rows. Raises InvalidDataset.
+    A table is broken where it is `expected` and can't be typed. `source` names the files of rejected rows; None: they stay where they are, and no
+    file is written. Raises InvalidDataset.
     """
     tables: dict[str, pa.Table] = {}
     rows: dict[str, int] = {}
@@ -107,12 +108,18 @@ def assembled(
     return {name: _bare(table) for name, table in tables.items()}, report
 
 
-def _report(source: str, rows: dict[str, int], inspection: Inspection) -> Report:
+def _report(source: str | None, rows: dict[str, int], inspection: Inspection) -> Report:
+    files = {} if source is None else _rejects_files(source, inspection)
+    return Report(tuple(inspection.errors), tuple(inspection.warnings), rows, inspection.rejected(), files)
+
+
+def _rejects_files(source: str, inspection: Inspection) -> dict[str, str]:
+    """Written where rows were rejected, removed where none were: {table: path}."""
     files = {name: str(_write_rejects(source, name, parts)) for name, parts in inspection.rejects.items()}
     for name in TABLES:
         if name not in files:
             _rejects_path(source, name).unlink(missing_ok=True)
-    return Report(tuple(inspection.errors), tuple(inspection.warnings), rows, inspection.rejected(), files)
+    return files
 
 
 def _rejects_path(source: str, table: str) -> Path:

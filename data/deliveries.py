@@ -132,9 +132,11 @@ def wait_after(attempts: int) -> int:
     return wait + secrets.randbelow(int(wait * _MAX_JITTER) + 1)
 
 
-def deliveries(store: Store, state: State | None, limit: int) -> list[Delivery]:
-    """The latest deliveries, newest first, of that state or of all."""
-    chosen = sa.select(*_DELIVERY).order_by(DELIVERIES.c.created_at.desc(), DELIVERIES.c.id).limit(limit)
+def deliveries(store: Store, state: State | None, limit: int, after: tuple[int, str] | None = None) -> list[Delivery]:
+    """The latest deliveries, newest first, of that state or of all; those behind `after`: `created_at` and id of the last one read."""
+    chosen = sa.select(*_DELIVERY).order_by(DELIVERIES.c.created_at.desc(), DELIVERIES.c.id.desc()).limit(limit)
+    if after is not None:
+        chosen = chosen.where(sa.tuple_(DELIVERIES.c.created_at, DELIVERIES.c.id) < after)
     with store.engine.connect() as connection:
         return [Delivery(**row._asdict()) for row in connection.execute(chosen if state is None else chosen.where(DELIVERIES.c.state == state))]
 

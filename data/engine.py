@@ -11,7 +11,12 @@ from data.contract import DataError
 from data.home import leadscore_home
 from data.migrations import HEAD, upgrade, version_of
 
-_BUSY_MILLISECONDS = 10_000
+BUSY_MILLISECONDS = 10_000
+# The write-ahead log is cut off whenever it begins anew: else its end would keep what was erased.
+_SETTINGS = (
+    *(f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL"),
+    *("foreign_keys=ON", "secure_delete=ON", "journal_size_limit=0"),
+)
 _SCHEMA_LOCK = 7_531
 _ANSWER_SECONDS = 2
 _POSTGRES = "postgresql+psycopg"
@@ -80,7 +85,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        for setting in (f"busy_timeout={_BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
 
     @sa.event.listens_for(engine, "begin")

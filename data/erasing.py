@@ -5,7 +5,8 @@ from collections.abc import Collection
 import orjson
 import sqlalchemy as sa
 
-from data.ids import resolved
+from data.engine import BUSY_MILLISECONDS
+from data.ids import names_of, resolved
 from data.items import is_text, show
 from data.refusals import UnknownLead
 from data.schema import (
@@ -27,6 +28,7 @@ from data.sql import among, insert
 from data.store import Store
 from data.tombstones import bury, erased_among, hold
 
+_WAIT_MILLISECONDS = 500
 _OF_A_LEAD = (LEADS, EVENTS, STAGES, DEALS, FEEDBACK, QUEUE, PENDING, DELIVERIES)
 
 
@@ -34,12 +36,15 @@ def erase(store: Store, lead_id: str, now: int) -> dict[str, int]:
     """Erase the lead of this id or alias from every table; {table: rows erased}. The account stays.
 
     Its ids and aliases are refused from now on, its scores are known as erased. Again: erases what came since. Raises UnknownLead where nothing
-    is held and nothing was erased. On SQLite the bytes are overwritten, and gone from the write-ahead log when this returns.
+    is held and nothing was erased. On SQLite the bytes are overwritten, and gone from the write-ahead log when this returns; or, where somebody has
+    been reading for longer, such as a training, once that has ended and the log begins anew.
     """
     counts = store.write(lambda connection: _erase(connection, lead_id, now))
     if store.engine.dialect.name == "sqlite":
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            # While it waits for readers nobody can write.
+            for statement in (f"busy_timeout={_WAIT_MILLISECONDS}", "wal_checkpoint(TRUNCATE)", f"busy_timeout={BUSY_MILLISECONDS}"):
+                connection.exec_driver_sql(f"PRAGMA {statement}")
     return counts
 
 
@@ -48,13 +53,12 @@ def _erase(connection: sa.Connection, given: str, now: int) -> dict[str, int]:
         raise UnknownLead("no lead has such an id.")
     hold(connection, alone=True)
     lead_id = resolved(connection, {given}).get(given, given)
-    aliases = connection.scalars(sa.select(ALIASES.c.external_id).where(ALIASES.c.lead_id == lead_id))
-    names = {lead_id, given, *(str(alias) for alias in aliases)}
+    names = {given} | names_of(connection, lead_id)
     counts = _erase_rows(connection, names, now)
     if not any(counts.values()) and not erased_among(connection, {given}):
         raise UnknownLead(f"nothing is held on a lead {show(given)}, so there is nothing to erase.")
     _forget_mentions(connection, names)
-    bury(connection, names, now)
+    bury(connection, names - resolved(connection, names).keys(), now)  # an alias of several leads means the one that is left
     return counts
 
 

@@ -1,5 +1,6 @@
 """Answers that are given again: what `Idempotency-Key` stands on. Instants are micros UTC."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -9,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from data.contract import DAY
 from data.schema import IDEMPOTENCY
 from data.store import Store
+from data.tombstones import erased_among, hold
 
 KEPT_FOR = DAY
 UNDER_WAY_FOR = 60_000_000
@@ -50,10 +52,17 @@ def begin(store: Store, key: str, body_hash: str, now: int) -> Kept | Claim:
     return Claim.UNDER_WAY if held.status is None else Kept(held.status, held.content)
 
 
-def finish(store: Store, key: str, began: int, answer: Kept) -> None:
-    """Keeps the answer of the call that claimed the key at `began`; nothing happens where it has been taken over since."""
+def finish(store: Store, key: str, began: int, answer: Kept, named: Collection[str] = ()) -> None:
+    """Keeps the answer of the call that claimed the key at `began`; nothing happens where it has been taken over since.
+
+    `named`: the ids in it. Where one is an erased lead's the answer is not kept, and the key is free again.
+    """
     with store.engine.execution_options(write=True).begin() as connection:
-        connection.execute(IDEMPOTENCY.update().where(*_claimed(key, began)).values(status=answer.status, content=answer.content))
+        hold(connection)
+        if erased_among(connection, named):
+            connection.execute(IDEMPOTENCY.delete().where(*_claimed(key, began)))
+        else:
+            connection.execute(IDEMPOTENCY.update().where(*_claimed(key, began)).values(status=answer.status, content=answer.content))
 
 
 def abandon(store: Store, key: str, began: int) -> None:

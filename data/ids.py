@@ -20,3 +20,10 @@ def resolved(connection: sa.Connection, ids: Collection[str]) -> dict[str, str]:
         several = sa.func.count(ALIASES.c.lead_id.distinct()) == 1
         found |= {str(row[0]): str(row[1]) for row in connection.execute(pairs.group_by(ALIASES.c.external_id).having(several))}
     return found
+
+
+def names_of(connection: sa.Connection, lead_id: str) -> set[str]:
+    """The lead's id and its aliases, under which a score of it may stand; not an alias that is another lead's own id, which means that lead."""
+    aliases = set(connection.scalars(sa.select(ALIASES.c.external_id).where(ALIASES.c.lead_id == lead_id)))
+    others = connection.scalars(sa.select(LEADS.c.lead_id).where(among(connection, LEADS.c.lead_id, aliases - {lead_id}))) if aliases else ()
+    return {lead_id, *aliases} - set(others)

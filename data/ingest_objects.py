@@ -99,7 +99,7 @@ def _put_lead(held: dict[str, Lead], id: str, one: _Sent, now: int) -> Outcome:
     if lead is None:
         began = now if created is None else created
         values = {name: value for name, value in one.values.items() if value is not None}
-        held[id] = Lead(id, values, recorded if recorded is not None else began, now, {}, {}, began, recorded, True)
+        held[id] = Lead(id, values, began, now, {}, {}, began, recorded, True)
         return Outcome("created", id, detail=None if created is not None else f"created_at is not given: {format_instant(now)} is taken.")
     told = lead.put(one.values, one.changed_at)
     later = created is not None and created > lead.created_at
@@ -185,8 +185,7 @@ def read_leads(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Lead]
     found: dict[str, Lead] = {}
     for row in connection.execute(rows):
         values = {name: value for name in _COLUMNS if (value := getattr(row, name)) is not None} | _parsed(row.fields)
-        since = row.recorded_at if row.recorded_at is not None else row.created_at
-        found[row.lead_id] = Lead(row.lead_id, values, since, row.ingested_at, {}, {}, row.created_at, row.recorded_at)
+        found[row.lead_id] = Lead(row.lead_id, values, row.created_at, row.ingested_at, {}, {}, row.created_at, row.recorded_at)
     return found
 
 

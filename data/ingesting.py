@@ -117,11 +117,13 @@ def _keep_changes(connection: sa.Connection, rows: list[Row], now: int) -> Count
     ids = {row[1] for row in rows if row[0] == "lead"}
     owners = resolved(connection, ids)
     erased = erased_among(connection, ids - owners.keys())
-    kept = {(row[0], owners.get(row[1], row[1]) if row[0] == "lead" else row[1], *row[2:4]): row[4] for row in rows if row[1] not in erased}
+    of_erased = [row[0] == "lead" and row[1] in erased for row in rows]
+    living = [row for row, gone in zip(rows, of_erased, strict=True) if not gone]
+    kept = {(row[0], owners.get(row[1], row[1]) if row[0] == "lead" else row[1], *row[2:4]): row[4] for row in living}
     created = insert(connection, CHANGES, [(*key, value, now) for key, value in sorted(kept.items(), key=lambda entry: entry[0])])
     if created:
         settle_values(connection, {key[:2] for key in kept}, now)
-    refused = sum(row[1] in erased for row in rows)
+    refused = sum(of_erased)
     return Counter(created=created, refused=refused, unchanged=len(rows) - refused - created)
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from data.contract import DataError
 from data.erasing import erase
-from data.ids import resolved
+from data.ids import names_of, resolved
 from data.items import is_text
 from data.merging import merge
 from data.refusals import ErasedLead, SameLead, UnknownLead, living
@@ -37,22 +37,34 @@ def is_erased(store: Store, id: str) -> bool:
 
 def held_on(store: Store, lead_id: str) -> dict[str, Any]:
     """All that is held on the lead of this id or alias, rows by time, times as micros: `lead`, `account`, `changes` (the account's too), `aliases`,
-    `events`, `stages`, `deals`, `scores` (without the model's rows) and `feedback`. Raises UnknownLead, ErasedLead."""
+    `events`, `stages`, `deals`, `scores` (without the model's rows) and `feedback`. Of one that was only ever sent to be scored there are `scores`
+    and nothing else. Raises UnknownLead, ErasedLead."""
     with store.engine.connect() as connection:
-        id = living(connection, lead_id)
-        lead = connection.execute(sa.select(LEADS).where(LEADS.c.lead_id == id)).one()
-        account = connection.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.account_id == lead.account_id)).one_or_none()
+        id = _held_as(connection, lead_id)
+        lead = connection.execute(sa.select(LEADS).where(LEADS.c.lead_id == id)).one_or_none()
+        account_id = None if lead is None else lead.account_id
+        account = connection.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.account_id == account_id)).one_or_none()
         found: dict[str, Any] = {
-            "lead": _plain(lead),
+            "lead": {} if lead is None else _plain(lead),
             "account": {} if account is None else _plain(account),
-            "changes": _changes(connection, id, lead.account_id),
+            "changes": _changes(connection, id, account_id),
             "aliases": _rows(connection, sa.select(ALIASES).where(ALIASES.c.lead_id == id).order_by(ALIASES.c.object, ALIASES.c.external_id)),
         }
         for table, at in _ORDER.items():
             found[table.name] = _rows(connection, sa.select(table).where(table.c.lead_id == id).order_by(table.c[at]))
-        names = [id, *(row["external_id"] for row in found["aliases"])]
-        found["scores"] = _rows(connection, sa.select(SCORES).where(SCORES.c.lead_id.in_(names)).order_by(SCORES.c.at))
+        named = SCORES.c.lead_id.in_(names_of(connection, id))
+        found["scores"] = _rows(connection, sa.select(SCORES).where(named).order_by(SCORES.c.at))
     return found
+
+
+def _held_as(connection: sa.Connection, id: str) -> str:
+    """The lead_id that an id or alias means, or the id under which the ledger alone has scores; raises UnknownLead or ErasedLead."""
+    try:
+        return living(connection, id)
+    except UnknownLead:
+        if is_text(id) and connection.scalar(sa.select(SCORES.c.score_id).where(SCORES.c.lead_id == id).limit(1)) is not None:
+            return id
+        raise
 
 
 def add_feedback(

@@ -50,7 +50,7 @@ def _merge_values(connection: sa.Connection, stays: str, goes: str, now: int) ->
     read_histories(connection, "lead", leads)
     lead, gone = leads[stays], leads[goes]
     merged(lead, gone, now)
-    recorded = [one.since for one in (lead, gone)]
+    recorded = [one.created_at if one.recorded_at is None else one.recorded_at for one in (lead, gone)]
     lead.created_at = min(lead.created_at, gone.created_at)
     lead.recorded_at = None if lead.recorded_at is None or gone.recorded_at is None else min(recorded)
     connection.execute(sa.delete(LEADS).where(LEADS.c.lead_id == goes))

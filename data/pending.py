@@ -1,6 +1,7 @@
 """Leads whose score is out of date: who marks them, who takes them, and when they are done. All times are micros UTC."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -48,7 +49,7 @@ def mark(connection: sa.Connection, lead_ids: Iterable[str], now: int, priority:
 
 
 def _listed(connection: sa.Connection, ids: list[str]) -> sa.ColumnElement[str]:
-    """The ids as a column of one statement, in their order: two that mark the same leads lock them in the same order."""
+    """The ids as a column of one statement."""
     if connection.dialect.name == "postgresql":
         return sa.func.unnest(sa.cast(ids, postgresql.ARRAY(sa.Text)))
     listed: sa.ColumnElement[str] = sa.func.json_each(orjson.dumps(ids).decode()).table_valued("value").c.value
@@ -57,6 +58,7 @@ def _listed(connection: sa.Connection, ids: list[str]) -> sa.ColumnElement[str]:
 
 def _upsert(connection: sa.Connection, lead_id: sa.ColumnElement[str], now: int, priority: int, quiet: bool, *which: sa.ColumnElement[bool]) -> None:
     values = sa.select(lead_id.label("lead_id"), sa.literal(now), sa.literal(priority), sa.literal(quiet)).where(*which or [sa.true()])
+    values = values.order_by("lead_id")  # two that mark the same leads lock them in the same order
     inserting = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(PENDING)
     adding = inserting.from_select(["lead_id", "marked_at", "priority", "quiet"], values)
     new, held = adding.excluded, PENDING.c
@@ -73,13 +75,18 @@ def mark_open(store: Store, now: int, quiet: bool = False) -> int:
     """Mark every lead of the store as swept, in transactions of `SWEEP_BATCH` leads; how many there are."""
     last, marked = "", 0
     while True:
-        with store._writing.begin() as connection:
-            batch = sa.select(LEADS.c.lead_id).where(LEADS.c.lead_id > last).order_by(LEADS.c.lead_id).limit(SWEEP_BATCH).subquery()
-            found, end = connection.execute(sa.select(sa.func.count(), sa.func.max(batch.c.lead_id))).one()
-            if not found:
-                return marked
-            _upsert(connection, LEADS.c.lead_id, now, SWEPT, quiet, LEADS.c.lead_id > last, LEADS.c.lead_id <= end)
+        found, end = store.write(partial(_mark_batch, after=last, now=now, quiet=quiet))
+        if not found:
+            return marked
         last, marked = end, marked + found
+
+
+def _mark_batch(connection: sa.Connection, after: str, now: int, quiet: bool) -> tuple[int, str]:
+    batch = sa.select(LEADS.c.lead_id).where(LEADS.c.lead_id > after).order_by(LEADS.c.lead_id).limit(SWEEP_BATCH).subquery()
+    found, end = connection.execute(sa.select(sa.func.count(), sa.func.max(batch.c.lead_id))).one()
+    if found:
+        _upsert(connection, LEADS.c.lead_id, now, SWEPT, quiet, LEADS.c.lead_id > after, LEADS.c.lead_id <= end)
+    return found, end
 
 
 def after_promotion(store: Store, now: int) -> None:

@@ -98,7 +98,7 @@ SCORES = sa.Table(
     "scores", METADATA, _text("score_id", key=True), _text("lead_id", null=True), _time("at"), _time("as_of"), _text("stage"), _text("version"),
     # request (POST /v1/score), batch, store (a rescoring)
     _text("source"), _number("probability"), _number("low"), _number("high"), _number("score"), _text("grade", null=True), _text("action", null=True),
-    # The model's row: float32, little-endian, zlib.
+    # The model's row, float32 little-endian, as `data.ledger.thinned` writes it.
     sa.Column("features", sa.LargeBinary, nullable=False),
     sa.Index("scores_lead", "lead_id", "at"), sa.Index("scores_at", "at"),
 )  # fmt: skip

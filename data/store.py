@@ -20,6 +20,7 @@ __all__ = ["SCOPES", "ApiKey", "Promotion", "Store", "leadscore_home", "open_sto
 SCOPES = ("score", "ingest", "read", "operate", "admin")
 _SHOWN_OF_KEY = 8
 _ATTEMPTS = 10
+_CHAMPION_LOCK = 7_534
 # What PostgreSQL says of a serialization failure and of a deadlock.
 _CAME_BETWEEN = {"40001", "40P01"}
 
@@ -118,6 +119,7 @@ class Store:
     def promote(self, version: str, reason: str) -> int:
         """Make the version champion; returns the entry's seq. DataError if its bundle is not in the store."""
         with self._writing.begin() as connection:
+            _move_alone(connection)
             if version not in _versions(connection):
                 raise self._unknown(connection, version)
             last = _last(connection)
@@ -126,6 +128,7 @@ class Store:
     def rollback(self, reason: str = "rollback") -> str:
         """Return to the version that served before the champion; again goes further back. DataError if none did."""
         with self._writing.begin() as connection:
+            _move_alone(connection)
             current = _last(connection)
             target = current
             while target is not None and target.version == current.version:
@@ -185,10 +188,9 @@ class Store:
             connection.execute(living.values(revoked_at=clock()))
 
     def has_keys(self) -> bool:
-        """Whether a living key exists: without one the API is open on loopback only."""
+        """Whether a key was ever made, revoked ones too: before the first the API is open on loopback only, and revoking the last opens nothing."""
         with self.engine.connect() as connection:
-            living = sa.select(API_KEYS.c.id).where(API_KEYS.c.revoked_at.is_(None)).limit(1)
-            return connection.scalar(living) is not None
+            return connection.scalar(sa.select(API_KEYS.c.id).limit(1)) is not None
 
     def _unknown(self, connection: sa.Connection, version: str) -> DataError:
         held = ", ".join(_versions(connection)) or "none"
@@ -200,6 +202,12 @@ _KEY_COLUMNS = tuple(column for column in API_KEYS.c if column.name != "hash")
 
 def _versions(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(sa.select(BUNDLES.c.version).order_by(BUNDLES.c.created_at, BUNDLES.c.version)))
+
+
+def _move_alone(connection: sa.Connection) -> None:
+    """Who moves the pointer waits until the move before is there to be stood on; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAMPION_LOCK)))
 
 
 def _last(connection: sa.Connection) -> Any:

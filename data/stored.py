@@ -29,6 +29,7 @@ def read_store(
     store: Store, *, funnel: Funnel, on_progress: Progress | None = None, now: int | None = None, since: int | None = None
 ) -> tuple[Dataset, Report]:
     """Read and check what the store holds, as of one instant; see `read_dataset`. `since` (micros): leads created at or after it, and their rows.
+    Rejected rows are counted and not written to files, which no erasure would reach.
 
     Rows are sorted, and `digest` is the sha256 of their content and the funnel's words: the same whatever way it came, and in which database.
     """
@@ -41,7 +42,7 @@ def read_store(
             tell(f"reading {name} from the store")
             return _raw(connection, name, since)
 
-        tables, report = assembled(read, set(TABLES), SOURCE, funnel, clock() if now is None else now, Inspection(), tell)
+        tables, report = assembled(read, set(TABLES), None, funnel, clock() if now is None else now, Inspection(), tell)
     tell("sorting and computing the digest")
     ordered = {name: _sorted(table) for name, table in tables.items()}
     return Dataset(**ordered, digest=_digest(ordered, funnel)), report

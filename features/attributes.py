@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from math import nan
 
+import numpy as np
+
 from features.contact import country_code, email_kind, email_matches_domain, phone_country, phone_kind
 from features.numbers import number
 from features.titles import FUNCTIONS, parse_title
@@ -41,10 +43,23 @@ class Attribute:
         could be reached by: that would outlive an erasure."""
         return _ENCODERS[self.kind](self, values) if self.kind in _PERSONAL else _remembered(self, values)
 
+    def written(self, values: Values) -> bytes:
+        """The same as float32, remembered likewise."""
+        return _as_bytes(_ENCODERS[self.kind](self, values)) if self.kind in _PERSONAL else _remembered_bytes(self, values)
+
 
 @lru_cache(maxsize=65_536)
 def _remembered(attribute: Attribute, values: Values) -> tuple[float, ...]:
     return _ENCODERS[attribute.kind](attribute, values)
+
+
+@lru_cache(maxsize=65_536)
+def _remembered_bytes(attribute: Attribute, values: Values) -> bytes:
+    return _as_bytes(_ENCODERS[attribute.kind](attribute, values))
+
+
+def _as_bytes(numbers: Sequence[float]) -> bytes:
+    return np.array(numbers, np.float64).astype(np.float32).tobytes()
 
 
 def _one_hot(value: str | None, levels: Sequence[str]) -> tuple[float, ...]:

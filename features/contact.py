@@ -39,6 +39,7 @@ _ORDINARY: Final = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@((?:[a-z0-9](?:[
 _SITE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@]*@)?(?:www\.)?([^/:?#\s]+\.[^/:?#\s.]+)\.?(?:[:/?#].*)?", re.IGNORECASE)
 _EXTENSION: Final = re.compile(r"(?:ext|x|#|;).*", re.IGNORECASE)
 _LONGEST_EMAIL, _LONGEST_SITE, _LONGEST_COUNTRY = 320, 512, 60
+_ORDINARY_PHONE: Final = re.compile(r"\+[1-9][0-9]*(?: [0-9]+)*", re.ASCII)
 _RUNS: Final = ("01234567890123456789", "98765432109876543210")
 
 
@@ -146,14 +147,36 @@ def _international(phone: str) -> str | None:
 @lru_cache(maxsize=1)
 def _region(phone: str, home: str | None) -> str | None:
     """Region of a number that can exist, None for any other. One lead's two questions come in a row: a cache of one serves both."""
+    text = _international(phone) or phone
     try:
-        parsed = phonenumbers.parse(_international(phone) or phone, home)
+        parsed = _written_out(text) or phonenumbers.parse(text, home)
     except phonenumbers.NumberParseException:
         return None
     if _made_up(_digits(phone)) or _made_up(str(parsed.national_number)):
         return None
     region = phonenumbers.region_code_for_number(parsed)
     return region if region and phonenumbers.is_valid_number_for_region(parsed, region) else None
+
+
+def _written_out(phone: str) -> phonenumbers.PhoneNumber | None:
+    """What `phonenumbers.parse` makes of a number written as programs do, "+46 70 174 76 22", for a fraction of its time; None for any that needs
+    more thought, such as one with a trunk prefix behind the country's code."""
+    digits = phone[1:].replace(" ", "") if _ORDINARY_PHONE.fullmatch(phone) else ""
+    for size in (1, 2, 3) if 7 <= len(digits) <= 15 else ():
+        if int(digits[:size]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            national = digits[size:]
+            begins = _trunk(int(digits[:size]))
+            plain = national[0] != "0" and begins is not None and not begins.match(national)
+            return phonenumbers.PhoneNumber(country_code=int(digits[:size]), national_number=int(national)) if plain else None
+    return None
+
+
+@lru_cache(maxsize=1_000)
+def _trunk(code: int) -> re.Pattern[str] | None:
+    """What may stand before a number within the country of a calling code; None where that is not known."""
+    region = phonenumbers.region_code_for_country_code(code)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    return re.compile(metadata.national_prefix_for_parsing or "(?!)") if metadata else None
 
 
 def _digits(phone: str) -> str:

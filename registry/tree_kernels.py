@@ -232,17 +232,20 @@ def fill_cells(
     want: Masks,
     zero: Floats,
     value: Floats,
+    reached: Floats,
 ) -> None:
+    """`reached` are the `score_cells`."""
     poly = np.empty(MOST_LEAVES + 1)
     for tree in range(len(node_start) - 1):
         if cell_start[tree] == cell_start[tree + 1]:
             continue
-        width = slot_start[tree + 1] - slot_start[tree]
+        width = slot_start[tree + 1] - slot_start[tree] + 1
         for pattern in range(1 << (node_start[tree + 1] - node_start[tree])):
             base = cell_start[tree] + pattern * width
+            cells[base] = reached[tree, pattern]
             for leaf in range(leaf_start[tree], leaf_start[tree + 1]):
                 first, last = entry_start[leaf], entry_start[leaf + 1]
-                _add_leaf(cells, base, pattern, first, last, slot, care, want, zero, value[leaf], poly)
+                _add_leaf(cells, base + 1, pattern, first, last, slot, care, want, zero, value[leaf], poly)
 
 
 @njit(cache=True, nogil=True)
@@ -259,7 +262,6 @@ def add_contributions(
     left: Ints,
     right: Ints,
     leaf_value: Floats,
-    score_cells: Floats,
     slot_start: Ints,
     slot_feature: Ints,
     entry_start: Ints,
@@ -289,10 +291,10 @@ def add_contributions(
             slots, width = slot_start[tree], slot_start[tree + 1] - slot_start[tree]
             for row in range(rows):
                 if cell_start[tree] < cell_start[tree + 1]:
-                    score[start + row] += score_cells[tree, pattern[row]]
-                    base = cell_start[tree] + pattern[row] * width
+                    base = cell_start[tree] + pattern[row] * (width + 1)
+                    score[start + row] += cells[base]
                     for slot in range(width):
-                        out[start + row, columns[slot_feature[slots + slot]]] += cells[base + slot]
+                        out[start + row, columns[slot_feature[slots + slot]]] += cells[base + 1 + slot]
                     continue
                 node = root[tree]
                 while node >= 0:

@@ -61,6 +61,7 @@ class Trees:
             self.node_count,
             self.leaf_count,
             self.leaf_value,
+            self.score_cells,
         )
 
     @cached_property
@@ -153,7 +154,6 @@ def explained(trees: Trees, X: Rows) -> tuple[Floats, Floats]:
         trees.left,
         trees.right,
         trees.leaf_value,
-        trees.score_cells,
         tables.slot_start,
         tables.slot_feature,
         tables.entry_start,

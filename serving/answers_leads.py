@@ -34,7 +34,8 @@ class MergeAnswer(_Answer):
 
 
 class HeldAnswer(_Answer):
-    """All that is held on one lead, times in ISO-8601, rows by time. `account` is empty without one; `changes` are the lead's and the account's.
+    """All that is held on one lead, times in ISO-8601, rows by time. `account` is empty without one, and `lead` where it was only ever sent to be
+    scored; `changes` are the lead's and the account's.
     Scores are without the model's row: `GET /v1/scores/{score_id}` replays it."""
 
     lead: dict[str, Any]

@@ -117,6 +117,7 @@ class DeliveryAnswer(_Strict):
 
 
 class DeliveriesAnswer(_Strict):
-    """The latest 100 deliveries, newest first."""
+    """Deliveries, newest first, 100 on a page. `next_cursor` leads to the page behind; null on the last."""
 
     items: list[DeliveryAnswer]
+    next_cursor: str | None

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from features.schema import Schema
-from registry.bundle import Z90, Bundle, HopModel, sigmoid
-from registry.calibrator import bent
+from registry.bundle import Z90, Bundle, HopModel
 from registry.models import Constant, Floats, Model, Rows
-from serving.texts import sentence
+from serving.answer_kernels import Ints, bend, ends_of, judged, laid_out, ranked, stretched
+from serving.texts import teller
 
 TOP = 5
 """Reasons told each way unless all are asked for."""
@@ -20,6 +19,7 @@ TOP = 5
 Row = list[float]
 Sent = Mapping[str, str | None]
 Told = dict[str, Any]
+_NO_ENDS = np.empty(0)
 
 
 class HopAnswer(NamedTuple):
@@ -54,32 +54,31 @@ class Way:
 
     def answers(self, X: Rows) -> tuple[HopAnswer, ...]:
         """X float32 (n, p) of leads standing in the stage -> one answer per hop."""
-        return self._answered(X, self._raw(X, 0)) if self.hops else ()
+        return self._answered(X, self._raw(X, 0), _NO_ENDS)[1] if self.hops and len(X) else ()
 
     def explained(self, X: Rows) -> tuple[tuple[HopAnswer, ...], Effects]:
         """The same, and the nearest hop's effects; the way must have one."""
-        nearest, raw = self.hops[0], self._raw(X, 1)
-        raw[: len(X)], contributions = nearest.model.explained(X)
-        answers = self._answered(X, raw)
-        return answers, Effects(answers[0].log_odds, *nearest.calibrated(contributions))
+        rows, raw = len(X), self._raw(X, 1)
+        raw[:rows], contributions = self.hops[0].model.explained(X)
+        moved = contributions[:, :-1].sum(axis=1)
+        ends = ends_of(contributions[:, -1], moved)
+        log_odds, answers = self._answered(X, raw, ends)
+        calibrated = log_odds[3 * len(raw) :]
+        return answers, Effects(log_odds[:rows], calibrated[:rows], stretched(contributions, moved, calibrated))
 
     def _raw(self, X: Rows, first: int) -> Floats:
         """Raw scores (hops * n,) of the hops from `first` on; those before it are left to the caller."""
         return _side_by_side(self._constant_models, [hop.model for hop in self.hops], X, first)
 
-    def _answered(self, X: Rows, raw: Floats) -> tuple[HopAnswer, ...]:
-        """All points of all hops in one line: numpy takes arrays of one dimension and one length the shortest way."""
-        n = len(self.hops) * len(X)
-        half = Z90 * np.exp(_side_by_side(self._constant_spreads, [hop.spread for hop in self.hops], X, 0))
-        calibrators = self._calibrators if len(X) == 1 else self._calibrators.repeat(len(X), axis=1)
-        log_odds = bent(np.concatenate([raw, raw - half, raw + half]), *calibrators)
-        chances = sigmoid(log_odds)  # as the population's were computed: a tie must be one to the last bit
-        probability, low, high = chances[:n], chances[n : 2 * n], chances[2 * n :]
-        sides = [slice(i * len(X), (i + 1) * len(X)) for i in range(len(self.hops))]
-        return tuple(
-            HopAnswer(hop, log_odds[side], probability[side], low[side], high[side], hop.score(probability[side]))
-            for hop, side in zip(self.hops, sides, strict=True)
-        )
+    def _answered(self, X: Rows, raw: Floats, ends: Floats) -> tuple[Floats, tuple[HopAnswer, ...]]:
+        """(log-odds of all points of all hops in one line, and of `ends` by the nearest hop's calibrator; one answer per hop)."""
+        rows, n = len(X), len(raw)
+        deviation = _side_by_side(self._constant_spreads, [hop.spread for hop in self.hops], X, 0)
+        points, soft = laid_out(raw, np.exp(deviation, deviation), Z90, ends)
+        bend(points, np.log1p(np.exp(soft, soft), soft), rows, *self._calibrators)
+        chances = judged(points, np.exp(soft, soft), rows, *self._populations)  # as the population's: a tie must be one to the last bit
+        sides = [slice(at, at + rows) for at in range(0, n, rows)]
+        return points, tuple(HopAnswer(hop, points[side], *chances[:, side]) for hop, side in zip(self.hops, sides, strict=True))
 
     @cached_property
     def _constant_models(self) -> Floats:
@@ -90,9 +89,16 @@ class Way:
         return np.array([hop.spread.value if isinstance(hop.spread, Constant) else np.nan for hop in self.hops])
 
     @cached_property
-    def _calibrators(self) -> Floats:
-        """(3, 3 * hops): `low`, `high` and `shift` of each hop, for the chance and both ends of its interval."""
-        return np.array([[getattr(hop.calibrator, name) for hop in self.hops] * 3 for name in ("low", "high", "shift")])
+    def _calibrators(self) -> tuple[Floats, Floats, Floats]:
+        """`low`, `high` and `shift` of each hop."""
+        low, high, shift = (np.array([getattr(hop.calibrator, name) for hop in self.hops]) for name in ("low", "high", "shift"))
+        return low, high, shift
+
+    @cached_property
+    def _populations(self) -> tuple[Ints, Floats]:
+        """Where each hop's begins, and all of them in one line."""
+        sizes = [hop.population.size for hop in self.hops]
+        return np.cumsum([0, *sizes]), np.concatenate([hop.population for hop in self.hops])
 
 
 def _side_by_side(constants: Floats, models: Sequence[Model], X: Rows, first: int) -> Floats:
@@ -133,23 +139,20 @@ class Teller:
     def __init__(self, schema: Schema) -> None:
         groups = sorted(schema.groups)
         self._order = np.array([i for _, columns in groups for i in columns], np.int64)
-        self._starts = np.cumsum([0, *(len(columns) for _, columns in groups)])[:-1]
-        self._firm = np.array([place for place, (_, columns) in enumerate(groups) if columns[0] >= len(schema.features)], np.int64)
+        self._starts = np.cumsum([0, *(len(columns) for _, columns in groups)])
+        self._of_firm = np.array([columns[0] >= len(schema.features) for _, columns in groups], np.bool_)
         self._tell = [_teller(schema, name, columns) for name, columns in groups]
         self._of_input = _of_input(schema, [columns for _, columns in groups])
 
     def reasons(self, found: Effects, rows: Sequence[Row], everything: bool, sent: Sequence[Sent] | None) -> Iterator[Reasons]:
         """Of each row: the top five each way, strongest first, or all. `rows` are those of X, `sent` the attribute values they came from."""
-        summed = np.add.reduceat(found.effects.take(self._order, axis=1), self._starts, axis=1)
-        strength = np.abs(summed)
-        whole, firm = strength.sum(axis=1), strength.take(self._firm, axis=1).sum(axis=1)
-        order = (-strength).argsort(axis=1, kind="stable")
-        told = zip(found.log_odds.tolist(), found.base.tolist(), whole.tolist(), firm.tolist(), summed.tolist(), order.tolist(), rows, strict=True)
-        for i, (log_odds, base, all_, of_firm, effects, ranked, row) in enumerate(told):
-            kept = _all(ranked, effects) if everything else _top(ranked, effects)
-            listed = [self._tell[place](row, effects[place]) for place in kept]
+        room = len(self._tell) if everything else TOP
+        summed, weight, kept = ranked(found.effects, self._order, self._starts, self._of_firm, room)
+        told = zip(found.log_odds.tolist(), found.base.tolist(), weight.tolist(), summed.tolist(), kept.tolist(), rows, strict=True)
+        for i, (log_odds, base, (all_, of_firm), effects, places, row) in enumerate(told):
+            listed = [self._tell[place](row, effects[place]) for place in places if place >= 0]
             fit = of_firm / all_ if all_ else None
-            other = log_odds - base - sum(r["effect"] for r in listed)
+            other = log_odds - base - sum([r["effect"] for r in listed])
             unknown = [] if sent is None else self._unknown(sent[i], effects)
             yield Reasons(base, other, listed, fit, None if fit is None else 1 - fit, unknown)
 
@@ -169,32 +172,15 @@ def _of_input(schema: Schema, groups: Sequence[tuple[int, ...]]) -> list[tuple[s
     return found
 
 
-def _all(ranked: Sequence[int], effects: Sequence[float]) -> list[int]:
-    return [place for place in ranked if effects[place] != 0.0]
-
-
-def _top(ranked: Sequence[int], effects: Sequence[float]) -> list[int]:
-    """The strongest five each way, in their order."""
-    kept, room = [], [TOP, TOP]
-    for place in ranked:
-        effect = effects[place]
-        if effect == 0.0 or room == [0, 0]:
-            break
-        if room[effect > 0.0]:
-            room[effect > 0.0] -= 1
-            kept.append(place)
-    return kept
-
-
 def _teller(schema: Schema, name: str, columns: tuple[int, ...]) -> Callable[[Row, float], Told]:
     """What tells one reason from a lead's row. Of a group of levels, the one that the lead has."""
     first = columns[0]
     column = schema.columns[first]
-    level = column.level
+    level, text_of = column.level, teller(column)
 
     def of_value(row: Row, effect: float) -> Told:
         value = row[first]
-        return {"feature": name, "value": None if isnan(value) else value, "effect": effect, "level": level, "text": sentence(column, value)}
+        return {"feature": name, "value": value if value == value else None, "effect": effect, "level": level, "text": text_of(value)}
 
     def of_levels(row: Row, effect: float) -> Told:
         value, text = next((said for i, said in levels if row[i] == 1.0), (None, column.absent))

@@ -174,12 +174,17 @@ class Champion:
         version, seq = current
         content = self._store.bundle(version)
         promoted_at = next(p.promoted_at for p in self._store.champions() if p.seq == seq)
-        self._seen = seq
         self._attempt("champion", lambda: self._load(version, content, seq, promoted_at))
         return None
 
     def _load(self, version: str, content: bytes, seq: int, promoted_at: int) -> None:
-        self._serving = Serving(_scorer(Bundle.from_bytes(content), version, self._funnel), seq, promoted_at)
+        try:
+            bundle = Bundle.from_bytes(content)
+        except DataError:
+            self._seen = seq  # its bytes will not be better at the next look
+            raise
+        self._serving = Serving(_scorer(bundle, version, self._funnel), seq, promoted_at)
+        self._seen = seq
         _LOG.info("version %s serves", version)
 
 

@@ -186,13 +186,6 @@ class InProgress(RetryLater):
     example = "the first call with this Idempotency-Key is still under way. Try again in a second."
 
 
-class JobRunning(ServiceError):
-    """Only one such job runs at a time."""
-
-    status = 409
-    example = "a retraining is already under way (job 0192f3c1a2b4). Wait for it, or cancel it."
-
-
 class TooLarge(ServiceError):
     """The body is larger than the limit."""
 

@@ -23,6 +23,8 @@ from serving.scorer import Scorer
 
 MOST_MOVED = 5
 """Features told of one change."""
+_KEPT = 2
+"""States of the facts held at a time, those of the two scores compared: all of a page would be its changes x the lead's events."""
 _NOTHING = 1e-9
 """Log-odds: what rounding moves."""
 
@@ -121,6 +123,8 @@ class Explainer:
         """A lead that is rescored each night, and of which nothing new came, is read once."""
         last = bisect_right(self._instants, until)
         if last not in self._facts:
+            while len(self._facts) >= _KEPT:
+                del self._facts[next(iter(self._facts))]
             self._facts[last] = facts_of(self.store, [self.lead_id], until=until).get(self.lead_id) if last else None
         return self._facts[last]
 

@@ -98,9 +98,8 @@ class Reader:
     def _unused(self, request: ScoreRequest, warnings: list[str]) -> None:
         """What was sent and is not used by this model, in words."""
         for table, sent in (("lead", request.lead), ("account", request.account)):
-            unknown = sent.keys() - self._used[table]
-            if unknown:
-                warnings.append(f"{table} attributes that this model does not use: {_some(sorted(unknown))}.")
+            if not self._used[table].issuperset(sent):
+                warnings.append(f"{table} attributes that this model does not use: {_some(sorted(sent.keys() - self._used[table]))}.")
         if request.account_events:
             warnings.append("account_events are not used by this model.")
         if request.deals:

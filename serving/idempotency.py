@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from hashlib import sha256
+from typing import Any
 
+import orjson
 from fastapi import Request
 from fastapi.responses import Response
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +20,7 @@ from serving.refusing import refused
 HEADER = "idempotency-key"
 REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_NAMES = ("lead_id", "merged", "id")
 _TOLD = ("content-type", "location")
 _FAULT = 500
 _LOG = logging.getLogger("leadscore.http")
@@ -61,9 +64,20 @@ def _settle(store: Store, key: str, began: int, response: Response | None) -> No
         if response is None or response.status_code >= _FAULT:
             abandon(store, key, began)
         else:
-            finish(store, key, began, Kept(response.status_code, _packed(response)))
+            named = set(_ids(orjson.loads(bytes(response.body))))
+            finish(store, key, began, Kept(response.status_code, _packed(response)), named)
     except SQLAlchemyError as error:
         _LOG.warning("an answer could not be kept for its Idempotency-Key (%s)", type(error).__name__)
+
+
+def _ids(document: Any) -> Iterator[str]:
+    """What may be a lead's id in an answer, however deep."""
+    if isinstance(document, dict):
+        yield from (document[name] for name in _NAMES if isinstance(document.get(name), str))
+        document = list(document.values())
+    for part in document if isinstance(document, list) else ():
+        if isinstance(part, dict | list):
+            yield from _ids(part)
 
 
 def _call(request: Request) -> tuple[str, str, str]:

@@ -19,9 +19,14 @@ _PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _PRINTABLE = re.compile(r"[!-~]+")
 _NOT_TO_BE_CALLED = tuple(
-    ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "::/96")
-)
-"""Beside what `ipaddress` knows: protocol assignments, and addresses of IPv6 that lead to one of IPv4 by a detour."""
+    ip_network(network)
+    for network in (
+        "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32",
+        "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "::/96", "fec0::/10", "3fff::/20",
+    )
+)  # fmt: skip
+"""Beside what `ipaddress` knows: protocol assignments, addresses of IPv6 that lead to one of IPv4 by a detour, the site's own of IPv6 as it was
+first, documentation's, and the one public address under which a cloud (Azure) answers its own machines."""
 
 Address = IPv4Address | IPv6Address
 

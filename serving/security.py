@@ -19,7 +19,9 @@ from serving.limits import Buckets, neighbourhood
 FRESH_SECONDS = 3.0
 """How long an answer of the store about a key is trusted: so long may a revoked key live on."""
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS, PATIENCE_WITH_AN_ANSWER = 1.0, 0.2
+"""How long a store that does not answer is waited for: for less where its last answer will do."""
+
 USE_NOTED_EVERY = 60_000_000
 """Micros. A key's last use is written at most this often."""
 
@@ -141,7 +143,7 @@ class Gate:
 async def _asked(question: Callable[[], T], last: T | None) -> T:
     """The store's answer; the last one while the store is down or slow, StoreDown where there is none."""
     try:
-        return await asyncio.wait_for(asyncio.to_thread(question), PATIENCE_SECONDS)
+        return await asyncio.wait_for(asyncio.to_thread(question), PATIENCE_SECONDS if last is None else PATIENCE_WITH_AN_ANSWER)
     except (SQLAlchemyError, TimeoutError):
         if last is None:
             raise StoreDown("the operational store does not answer, so the key can't be checked. Try again shortly.") from None

@@ -1,5 +1,6 @@
 """`leadscore serve`: listens, runs one or several worker processes on the same port, and says where."""
 
+import gc
 import logging
 import shutil
 import signal
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 _LAST_PORT = 65_535
 _GRACE_SECONDS = 10
+_IDLE_SECONDS = 75
+"""Longer than callers keep an idle connection: one that the service closes may be met by a call that is just being sent."""
+_SWITCH_SECONDS = 0.0005
+"""So long a call waits for Python's lock while a thread beside it, such as the drainer, is busy; ten times as long unless told."""
 _LOG = logging.getLogger("leadscore.serve")
 
 
@@ -47,6 +52,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> int:
         lifespan="on",
         workers=workers,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_IDLE_SECONDS,
     )
     return _run(config, listening, keyless, settings.home)
 
@@ -55,6 +61,8 @@ def _application(settings: Settings) -> "FastAPI":
     """Imported where it runs: the process that only supervises workers stays small and starts at once."""
     from serving.app import create_app
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()  # what was imported stays: the collector need not look through it again
     return create_app(settings)
 
 

@@ -1,36 +1,47 @@
 """What a feature's value is called in a sentence for people (English)."""
 
-from math import isnan
+from collections.abc import Callable, Mapping
 
 from features.schema import Column
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_FEW = ("not once", "once", "twice")
 
 
 def sentence(column: Column, value: float) -> str:
     """ "Viewed the pricing page 3 times in the last 7 days"; what `absent` says where the value is nan."""
-    return column.absent if isnan(value) else column.text.replace("{value}", in_words(value, column.unit))
+    return teller(column)(value)
+
+
+def teller(column: Column) -> Callable[[float], str]:
+    """`sentence` of one column, for many values."""
+    before, *gaps = column.text.split("{value}")
+    words, absent = _WORDS.get(column.unit, plain), column.absent
+
+    def told(value: float) -> str:
+        if value != value:
+            return absent
+        return before + "".join([words(value) + after for after in gaps]) if gaps else before
+
+    return told
 
 
 def in_words(value: float, unit: str) -> str:
     """A value with its unit: "3 times", "2 days", "12 minutes", "40 %", "rising"."""
-    if unit == "events":
-        return {0: "not once", 1: "once", 2: "twice"}.get(int(value), f"{int(value)} times")
-    if unit == "days":
-        return duration(value)
-    if unit == "different days":
-        return f"{int(value)} day" if value == 1 else f"{int(value)} days"
-    if unit == "share":
-        return f"{value:.0%}"
-    if unit == "ln ratio":
-        return "is rising" if value > 0.2 else "is falling" if value < -0.2 else "is steady"
-    if unit == "weekday":
-        return _WEEKDAYS[int(value) % 7]
-    if unit == "hour UTC":
-        return f"{int(value):02d}:{int(value * 60 % 60):02d} UTC"
-    if unit == "yes/no":
-        return "yes" if value else "no"
-    return plain(value)
+    return _WORDS.get(unit, plain)(value)
+
+
+def _times(value: float) -> str:
+    count = int(value)
+    return _FEW[count] if 0 <= count < len(_FEW) else f"{count} times"
+
+
+def _days(value: float) -> str:
+    return f"{int(value)} day" if value == 1 else f"{int(value)} days"
+
+
+def _trend(value: float) -> str:
+    return "is rising" if value > 0.2 else "is falling" if value < -0.2 else "is steady"
 
 
 def duration(days: float) -> str:
@@ -47,3 +58,15 @@ def plain(value: float) -> str:
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+_WORDS: Mapping[str, Callable[[float], str]] = {
+    "events": _times,
+    "days": duration,
+    "different days": _days,
+    "share": "{:.0%}".format,
+    "ln ratio": _trend,
+    "weekday": lambda value: _WEEKDAYS[int(value) % 7],
+    "hour UTC": lambda value: f"{int(value):02d}:{int(value * 60 % 60):02d} UTC",
+    "yes/no": lambda value: "yes" if value else "no",
+}

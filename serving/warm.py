@@ -8,6 +8,7 @@ from features.contact import email_kind, phone_kind
 from features.titles import parse_title
 from features.warm import warm as warm_features
 from registry.warm import warm as warm_registry
+from serving.answer_kernels import warm as warm_answers
 
 _BLAS = "scipy.linalg"
 
@@ -17,6 +18,7 @@ def warm() -> None:
     with _without_blas():
         warm_features()
     warm_registry()
+    warm_answers()
     parse_title("CEO")
     phone_kind("+46 8 123 456 78", "SE")
     email_kind("eva@example.com")

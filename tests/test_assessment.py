@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.attributes import Attribute
 from features.declarations import EventType
@@ -12,6 +15,7 @@ from features.schema import Schema
 from registry.bundle import Bundle, HopModel
 from registry.calibrator import Calibrator
 from registry.models import Constant, Points
+from serving.answer_kernels import ranked
 from serving.assessment import Effects, Teller, assess
 
 TITLE = Attribute("job_title", "title", ("lead.job_title",), "stakeholder", "Job title")
@@ -43,3 +47,28 @@ def test_a_level_that_a_lead_has_not_is_not_said_of_it(missing: float, said: str
     (found,) = Teller(bundle.schema).reasons(effects, X.tolist(), everything=False, sent=None)
     assert [r["text"] for r in found.listed] == [said]
     assert found.base + found.listed[0]["effect"] + found.other == pytest.approx(math.log(answer.probability[0] / (1 - answer.probability[0])))
+
+
+def ranked_by_hand(effects: list[float], groups: list[list[int]], room: int) -> tuple[list[float], list[int]]:
+    """Sums in the order of the columns; the strongest `room` each way, strongest first, the earlier of equals first."""
+    sums = [sum((effects[i] for i in columns), 0.0) for columns in groups]
+    order = sorted((place for place, effect in enumerate(sums) if effect != 0.0), key=lambda place: -abs(sums[place]))
+    kept = [place for side in (False, True) for place in [p for p in order if (sums[p] > 0.0) == side][:room]]
+    return sums, sorted(kept, key=order.index)
+
+
+EFFECTS = st.lists(st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0]) | st.floats(-3, 3), min_size=6, max_size=6)
+
+
+@settings(deadline=None)
+@given(effects=st.lists(EFFECTS, min_size=1, max_size=3), cuts=st.sets(st.integers(1, 5)), room=st.integers(1, 6), order=st.permutations(range(6)))
+def test_the_strongest_each_way_are_those_of_a_plain_sort(effects: list[list[float]], cuts: set[int], room: int, order: list[int]) -> None:
+    start = np.array([0, *sorted(cuts), 6])
+    groups = [order[a:b] for a, b in pairwise(start.tolist())]
+    of_firm = np.arange(len(groups)) % 2 == 0
+    summed, weight, kept = ranked(np.array(effects), np.array(order), start, of_firm, room)
+    for row, told in enumerate(effects):
+        sums, places = ranked_by_hand(told, groups, room)
+        assert summed[row].tolist() == sums
+        assert [place for place in kept[row].tolist() if place >= 0] == places
+        assert weight[row].tolist() == pytest.approx([sum(map(abs, sums)), sum(map(abs, sums[::2]))])

@@ -210,6 +210,7 @@ def test_a_second_demo_trains_nothing_and_what_it_prints_works(first: subprocess
     assert process.returncode == 0
     assert "is the champion already: nothing is trained" in err
     assert "comparing candidates" not in err
+    assert "leads: 60 created" in err, "the store is filled, so that there is a queue"
     url, body, page = printed(err)
     assert (url, page) == (f"localhost:{port}/v1/score", f"http://localhost:{port}/docs")
     with running(home) as client:

@@ -5,10 +5,10 @@ import logging
 import phonenumbers
 import pytest
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.contact import country_code, email_domain, email_kind, email_matches_domain, phone_country, phone_kind
+from features.contact import _written_out, country_code, email_domain, email_kind, email_matches_domain, phone_country, phone_kind
 from features.countries import country_names
 
 EMAILS = [
@@ -221,3 +221,38 @@ def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, capsys: pytest.Capt
         for phone, country, *_ in PHONES:
             phone_kind(phone, country)
     assert (caplog.text, *capsys.readouterr()) == ("", "", "")
+
+
+CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+
+
+def parsed(text: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def agrees(text: str) -> bool:
+    """Whether the short way says nothing or what the library says, of one whose blanks and digits are as people write them."""
+    found = _written_out(text)
+    return found is None or found == parsed(text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(code=st.sampled_from(CODES), rest=st.text("0123456789 ", max_size=16), mark=st.sampled_from(["+", "", "00", "+ ", "+0"]))
+def test_numbers_written_out_are_read_as_the_library_reads_them(code: int, rest: str, mark: str) -> None:
+    assert agrees(f"{mark}{code}{rest}")
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_example_numbers_are_read_as_the_library_reads_them(region: str) -> None:
+    for kind in (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.TOLL_FREE):
+        example = phonenumbers.example_number_for_type(region, kind)
+        styles = (phonenumbers.PhoneNumberFormat.E164, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+        assert example is None or all(agrees(phonenumbers.format_number(example, style)) for style in styles)
+
+
+def test_the_short_way_is_taken() -> None:
+    assert _written_out("+46 70 174 76 22") == parsed("+46701747622")
+    assert [_written_out(text) for text in ("+46 070 174 76 22", "070-174 76 22", "+999 1234567", "+46")] == [None] * 4

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,16 @@ def test_a_store_that_can_not_be_opened_says_so_without_the_password(url: str) -
     with pytest.raises(DataError, match="LEADSCORE_DATABASE_URL") as caught:
         open_store(url)
     assert "hunter2" not in str(caught.value)
+
+
+def test_promotions_at_once_stand_on_each_other(store_url: str) -> None:
+    """Each is what a rollback of the next one returns to; none is passed over."""
+    versions = [f"v{number}" for number in range(8)]
+    with open_store(store_url) as store:
+        for version in versions:
+            store.put_bundle(version, version, b"")
+        with ThreadPoolExecutor(len(versions)) as pool:
+            list(pool.map(lambda version: store.promote(version, "at once"), versions))
+        promoted = [entry.version for entry in store.champions()]
+        assert sorted(promoted) == versions
+        assert [store.rollback() for _ in versions[1:]] == promoted[-2::-1]

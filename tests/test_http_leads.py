@@ -191,6 +191,27 @@ def test_a_score_on_its_way_does_not_bring_an_erased_lead_back(client: TestClien
         assert connection.scalar(sa.select(sa.func.count()).where(SCORES.c.lead_id == id)) == 0
 
 
+def test_a_lead_that_was_only_scored_is_held_explained_and_erased_at_once(client: TestClient) -> None:
+    """The ledger alone knows it, and the spool alone a moment before."""
+    id = "only scored"
+    lead = {"lead": {"lead_id": id, "created_at": "2026-05-01T08:00:00Z"}}
+    score = client.post("/v1/score", json=lead).json()["score_id"]
+    assert client.get(f"/v1/scores/{score}").status_code == 200
+    document = held(client, id)
+    HeldAnswer.model_validate(document)
+    assert [row["score_id"] for row in document.pop("scores")] == [score]
+    assert not any(document.values())
+    assert client.get(f"/v1/leads/{id}?format=csv").status_code == 200
+    history = client.get(f"/v1/leads/%20{id}%20/history").json()
+    assert [(item["score_id"], item["change"]) for item in history["items"]] == [(score, None)]
+    assert refusal(client.get(f"/v1/leads/{id}/score"))[:2] == (404, "UnknownLead")
+    assert client.delete(f"/v1/leads/{id}").json()["erased"]["scores"] == 1
+    assert refusal(client.get(f"/v1/leads/{id}/history"))[:2] == (410, "Erased")
+    client.post("/v1/score", json={"lead": lead["lead"] | {"lead_id": "just scored"}})
+    assert client.delete("/v1/leads/just scored").json()["erased"]["scores"] == 1
+    assert refusal(client.delete("/v1/leads/never scored"))[:2] == (404, "UnknownLead")
+
+
 def test_no_log_line_says_who_a_lead_is(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         full(client, EMAIL)

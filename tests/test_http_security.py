@@ -138,6 +138,12 @@ def test_a_revoked_key_ends_when_it_is_asked_again(store: Store, monkeypatch: py
     assert verdict(gate, headers) == "Unauthorized"
 
 
+def test_revoking_the_last_key_opens_nothing(store: Store) -> None:
+    _, key = store.create_key(["admin"])
+    store.revoke_key(key.id)
+    assert verdict(Gate(store, "127.0.0.1"), HERE) == "Unauthorized"
+
+
 def test_use_of_a_key_is_noted(store: Store) -> None:
     secret, _ = store.create_key(["score"])
     verdict(Gate(store, "0.0.0.0"), JSON | {"authorization": f"Bearer {secret}"})

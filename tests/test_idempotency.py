@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from bundles import bundle, promote
 from data import idempotency
 from data.contract import DAY
 from data.idempotency import KEPT_FOR, UNDER_WAY_FOR, Claim, Kept, abandon, begin, finish, forget
+from data.schema import IDEMPOTENCY
 from data.store import Store, open_store
 from service import LEAD, refusal, running
 
@@ -179,6 +181,19 @@ def test_an_erased_lead_is_not_in_an_answer_that_is_kept(tmp_path: Path, store_u
         again = post(client, "a")
         assert "idempotency-replayed" not in again.headers
         assert again.content != first.content
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/score", LEAD), ("/v1/score/batch", {"items": [LEAD]})])
+def test_no_answer_is_kept_that_names_a_lead_which_is_erased_by_then(tmp_path: Path, store_url: str, path: str, body: Any) -> None:
+    """Its first call was under way while the lead was erased, or came after that."""
+    with service(tmp_path, store_url) as client, open_store(store_url) as store:
+        assert client.put("/v1/leads/L-1", json={}).status_code == 200
+        assert client.delete("/v1/leads/L-1").status_code == 200
+        given = post(client, "k", path, body)
+        assert given.status_code == 200
+        with store.engine.connect() as connection:
+            assert connection.execute(sa.select(IDEMPOTENCY)).all() == []
+        assert "Idempotency-Replayed" not in post(client, "k", path, body).headers
 
 
 def test_without_the_header_the_store_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

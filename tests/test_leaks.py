@@ -1,5 +1,6 @@
 """The field of the sample world that gives the outcome away is found, honest ones are not; both ends of each rule."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,14 +47,14 @@ def test_no_serial_number_reaches_the_model(sample: World) -> None:
     assert "lead.crm_row" not in sample.bundle.schema.inputs
 
 
-def planted(filled: int, filled_of_others: int, leads: int = 100, converted: int = 40, dated: bool = False) -> Dataset:
-    """A lead table with a field `package`, filled for so many of the converted leads and of the others."""
+def planted(filled: int, filled_of_others: int, leads: int = 100, converted: int = 40, dated: int = 0) -> Dataset:
+    """A lead table with a field `package`, filled for so many of the converted leads and of the others; the first `dated` leads have a history."""
     names = [f"L-{i:04}" for i in range(leads)]
     package = ["gold" if i < filled or converted <= i < converted + filled_of_others else None for i in range(leads)]
     rows = [{"lead_id": name, "created_at": BEGIN} for name in names]
     stages = [{"lead_id": name, "entered_at": BEGIN + DAY, "stage": "prospect"} for name in names[:converted]]
     stages += [{"lead_id": name, "entered_at": BEGIN + 2 * DAY, "stage": "lost"} for name in names[:converted]]
-    changes = [{"object": "lead", "id": names[0], "field": "package", "value": "gold", "changed_at": BEGIN}] if dated else []
+    changes = [{"object": "lead", "id": name, "field": "package", "value": "gold", "changed_at": BEGIN} for name in names[:dated]]
     tables = {name: empty_table(name) for name in ("leads", "accounts", "events", "stages", "deals", "changes", "aliases")}
     tables["leads"] = with_rows(tables["leads"], rows).append_column("package", pa.array(package, pa.string()))
     tables["stages"] = with_rows(tables["stages"], stages)
@@ -87,7 +88,24 @@ def test_few_converted_leads_prove_nothing(converted: int, leaks: bool) -> None:
 
 
 def test_a_field_with_a_history_is_known_by_its_dates() -> None:
-    assert found(planted(40, 0, dated=True)) == []
+    assert found(planted(40, 0, dated=40)) == []
+
+
+@pytest.mark.parametrize(("dated", "leaks"), [(40 - MIN_LEADS, True), (40 - MIN_LEADS + 1, False)])
+def test_a_history_of_some_leads_says_nothing_of_the_others(dated: int, leaks: bool) -> None:
+    """A store that was filled from an export, and changed by calls since."""
+    assert found(planted(40, 0, dated=dated)) == (["lead.package"] if leaks else [])
+
+
+def test_accounts_that_only_converted_leads_have_leak_what_is_known_of_them() -> None:
+    """Many CRMs make the account when they convert the lead. What is known of an account may be dated; since when it is the lead's is not."""
+    dataset = planted(0, 0)
+    owned = pa.array([f"A-{i % 9}" if i < 40 else "gone" if i < 60 else None for i in range(100)])
+    leads = dataset.leads.set_column(dataset.leads.column_names.index("account_id"), "account_id", owned)
+    accounts = with_rows(dataset.accounts, [{"account_id": f"A-{i}", "industry": "mining", "domain": "a.example"} for i in range(9)])
+    assert found(replace(dataset, leads=leads, accounts=accounts)) == ["account.industry"]
+    dated = with_rows(dataset.changes, [{"object": "account", "id": f"A-{i}", "field": "industry", "value": "it", "changed_at": 1} for i in range(9)])
+    assert found(replace(dataset, leads=leads, accounts=accounts, changes=dated)) == ["account.industry"]
 
 
 @pytest.mark.parametrize("name", ["package", "lead.package"])

@@ -225,6 +225,16 @@ def test_a_bundle_that_is_no_longer_held_explains_nothing(store: Store) -> None:
     assert newest["change"] is None
 
 
+def test_a_long_history_holds_no_more_facts_than_a_short_one(store: Store) -> None:
+    for day in range(6):
+        views(store, START + day * DAY, 2)
+        rescored(store, START + day * DAY)
+    explainer = Explainer(store, "L-1", lambda version: scorer_of(store, version, Policy()), START + 90 * DAY)
+    explained = explainer.history(ledger.of_lead(store, "L-1", 50))
+    assert [item["change"]["rebuilt"] for item in explained[:-1]] == [True] * 5
+    assert len(explainer._facts) <= 2
+
+
 def test_paging_gives_every_score_once_newest_first(store: Store) -> None:
     for n in range(7):
         ledger.insert(store, [rescored(store, START)._replace(score_id=f"x{n}", at=START + n // 3)])

@@ -159,3 +159,14 @@ def test_bundles_are_loaded_once_and_told_apart_by_store(store: Store, tmp_path:
         assert bundle_of(other, "1").hash != bundle_of(store, "1").hash
         with pytest.raises(DataError, match="version 9 is not in the store"):
             bundle_of(other, "9")
+
+
+@given(st.lists(st.sampled_from([0.0, -0.0, float("nan"), float("inf"), 1.5, -2.0]) | st.floats(width=32), max_size=40))
+def test_a_row_comes_back_from_the_table_to_the_last_bit(values: list[float]) -> None:
+    features = np.array(values, "<f4").tobytes()
+    assert ledger.restored(ledger.thinned(features)) == features
+    assert len(ledger.thinned(features)) <= 4 + (len(values) + 7) // 8 + 4 * len(values)
+
+
+def test_zeros_take_a_bit_each() -> None:
+    assert ledger.thinned(np.array([0.0, 3.0, 0.0], "<f4").tobytes()) == b"\x03\0\0\0" + b"\x40" + b"\0\0\x40\x40"

@@ -172,3 +172,15 @@ def test_many_processes_share_the_work_without_overlap_and_miss_nothing(store: S
     assert held(store) == {}
     assert all(holders[id] == 1 for id in ids[1::2])
     assert all(seen[id] >= NOW + 5 for id in ids[::2])
+
+
+def test_sweeps_and_calls_that_mark_the_same_leads_do_not_block_each_other(store: Store) -> None:
+    """The rows lie in the table in the opposite order of their ids: each must lock them in one order all the same."""
+    ids = [f"L-{number:04}" for number in reversed(range(2_000))]
+    for begin in range(0, len(ids), 200):
+        add_leads(store, ids[begin : begin + 200])
+    works = [lambda: mark_open(store, NOW), lambda: store.write(lambda connection: mark(connection, ids, NOW, CHANGED, quiet=False))] * 2
+    with ThreadPoolExecutor(len(works)) as pool:
+        for ended in [pool.submit(work) for work in works * 4]:
+            ended.result(timeout=25)
+    assert held(store).keys() == set(ids)

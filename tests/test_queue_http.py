@@ -17,6 +17,8 @@ from data.store import Store
 from queues import NOW, add_leads, scored
 from service import refusal, running, with_champion
 from serving.answers_queue import QueueAnswer
+from serving.calls.queue import _Cursor
+from serving.errors import MalformedBody
 
 IDS = [f"L-{n:02}" for n in range(12)]
 REASONS = [{"text": f"Reason {n}"} for n in range(5)]
@@ -183,6 +185,19 @@ def test_a_cursor_is_of_one_sort_filter_and_capacity(client: TestClient, store: 
     assert (status, error) == (422, "MalformedBody")
     assert "another sort, filter or capacity" in detail
     assert len(get(client, cursor=cursor, limit=3)["items"]) == 3
+
+
+def test_a_refused_cursor_leaves_nothing_behind() -> None:
+    """One exception raised again and again would hold the frames of every call that it refused."""
+
+    def refused() -> MalformedBody:
+        with pytest.raises(MalformedBody) as found:
+            _Cursor.of("no-cursor", "")
+        return found.value
+
+    first, second = refused(), refused()
+    assert first is not second
+    assert str(first) == str(second)
 
 
 def test_a_cursor_whose_rows_were_pruned_has_expired(client: TestClient, store: Store) -> None:

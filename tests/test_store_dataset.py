@@ -23,7 +23,7 @@ from data.schema import EVENTS, PENDING
 from data.store import Store, open_store
 from data.stored import read_store
 from data.validation import InvalidDataset
-from worlds import TABLES, of_leads, read, sampled
+from worlds import TABLES, of_leads, read, sampled, with_rows
 
 ROOT = Path(__file__).parent.parent
 
@@ -135,6 +135,16 @@ def test_the_same_export_again_neither_brings_back_nor_turns_to_and_fro(store: S
     assert {status for count in counts.values() for status in count if count[status]} == {"unchanged", "refused"}
     assert gone not in stored(store).leads["lead_id"].to_pylist()
     assert counts["events"]["refused"] == pc.sum(pc.equal(world.events["lead_id"], gone)).as_py()
+
+
+def test_an_account_with_the_id_of_an_erased_lead_keeps_its_history(store: Store, world: Dataset) -> None:
+    loaded(store, world)
+    account = next(row for row in world.changes.to_pylist() if row["object"] == "account")
+    put_leads(store, [{"lead_id": account["id"]}], clock())
+    erase(store, account["id"], clock())
+    later = [account | {"object": object, "value": "7", "changed_at": account["changed_at"] + 1} for object in ("account", "lead")]
+    counts = loaded(store, replace(world, changes=with_rows(world.changes, later)))
+    assert (counts["changes"]["created"], counts["changes"]["refused"]) == (1, 1)
 
 
 def test_a_stage_that_the_funnel_no_longer_knows_stops_like_in_a_folder(store: Store, world: Dataset) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from data.engine import BUSY_MILLISECONDS
 from data.funnel import Funnel
 from data.ingest import add_events, add_stages, put_accounts, put_deals, put_leads
 from data.leads import ErasedLead, SameLead, UnknownLead, add_feedback, erase, held_on, is_erased, merge, resolve
@@ -162,6 +163,30 @@ def test_erased_bytes_are_gone_from_the_files(sqlite_url: str) -> None:
         assert [path.name for path in folder.iterdir() if PLANTED.encode() in path.read_bytes()] == []
 
 
+def test_what_a_reader_kept_in_the_log_goes_once_it_has_read(sqlite_url: str) -> None:
+    """A training reads in one snapshot, which the log must serve: an erasure does not wait for it, nor does it stay undone."""
+    folder = Path(sqlite_url.removeprefix("sqlite:///")).parent
+
+    def holding() -> list[str]:
+        return [path.name for path in folder.iterdir() if PLANTED.encode() in path.read_bytes()]
+
+    def write(leads: int) -> None:
+        put_leads(store, [{"lead_id": f"L-{place}-{leads}", "name": "x" * 4_000} for place in range(leads)], NOW)
+
+    with open_store(sqlite_url) as store:
+        write(400)
+        fill(store, "A", PLANTED)
+        with store.engine.connect() as reader:
+            reader.execute(sa.select(sa.func.count()).select_from(SCORES))
+            erase(store, "A", NOW)
+            assert holding() == ["leadscore.db-wal"]
+        write(1_000)  # SQLite copies a log of 4 MB, and begins anew with the next write
+        write(1)
+        assert holding() == []
+        with store.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_MILLISECONDS
+
+
 def test_two_become_one(store: Store) -> None:
     fill(store, "A", "a")
     fill(store, "B", "b")
@@ -233,3 +258,25 @@ def test_feedback_needs_a_lead_and_text(store: Store) -> None:
         add_feedback(store, "?", NOW)
     with pytest.raises(Exception, match="NUL"):
         add_feedback(store, "A", NOW, reason="a\0b")
+
+
+def test_an_alias_that_is_another_leads_own_id_means_that_lead(store: Store) -> None:
+    """Systems count each kind of record on its own: the contact 12 of one lead and the lead 12 have nothing to do with each other."""
+    fill(store, "A", PLANTED)
+    fill(store, "B", "b")
+    put_leads(store, [{"lead_id": "A", "aliases": [{"object": "lead", "external_id": "B"}]}], NOW)
+    held = held_on(store, "B")
+    assert {row["score_id"] for row in held_on(store, "A")["scores"]} == {"s-0-A", "s-1-A"}
+    erase(store, "A", NOW)
+    assert tables_with(store, PLANTED) == set()
+    assert held_on(store, "B") == held
+    assert not is_erased(store, "B")
+
+
+def test_an_alias_of_several_leads_lives_on_with_the_one_that_is_left(store: Store) -> None:
+    for id, object in (("A", "contact"), ("B", "account")):
+        put_leads(store, [{"lead_id": id, "aliases": [{"object": object, "external_id": "7"}]}], NOW)
+    erase(store, "A", NOW)
+    assert resolve(store, ["7"]) == {"7": "B"}
+    assert is_erased(store, "A")
+    assert not is_erased(store, "7")

@@ -17,7 +17,7 @@ from data.store import Store
 from receiver import receiving
 from service import refusal, running, with_champion
 from serving.answers_operations import DeliveriesAnswer, DeliveryAnswer, WebhookCreated, WebhookRemoved, WebhooksAnswer
-from serving.calls.webhooks import MAX_ENDPOINTS
+from serving.calls.webhooks import DELIVERIES_SHOWN, MAX_ENDPOINTS
 
 URL = "https://crm.example.com/hooks/leadscore"
 
@@ -130,6 +130,24 @@ def test_dead_deliveries_are_seen_and_replayed_to_the_receiver(client: TestClien
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert receiver.requests[-1].headers["webhook-id"] == id
+
+
+def test_every_dead_delivery_can_be_paged_to(client: TestClient, store: Store) -> None:
+    created(client, url=URL)
+    at = clock()
+    with store._writing.begin() as connection:
+        for n in range(2 * DELIVERIES_SHOWN + 1):
+            webhooks.enqueue(connection, "score.changed", f"L-{n}", {"lead_id": f"L-{n}"}, at + n // 7)
+        connection.execute(DELIVERIES.update().values(state="dead", next_at=None))
+    seen, cursor = list[str](), ""
+    for size in (DELIVERIES_SHOWN, DELIVERIES_SHOWN, 1):
+        page = answered(client.get(f"/v1/webhooks/deliveries?state=dead{cursor}"), DeliveriesAnswer)
+        assert len(page["items"]) == size
+        seen += [delivery["body"]["data"]["lead_id"] for delivery in page["items"]]
+        cursor = f"&cursor={page['next_cursor']}"
+    assert page["next_cursor"] is None
+    assert set(seen) == {f"L-{n}" for n in range(2 * DELIVERIES_SHOWN + 1)}
+    assert refusal(client.get("/v1/webhooks/deliveries?cursor=none"))[:2] == (422, "MalformedBody")
 
 
 def test_a_delivery_that_waits_or_whose_webhook_is_disabled_is_not_replayed(client: TestClient, store: Store) -> None:

@@ -1,9 +1,8 @@
 """`leadscore sample`, `validate`, `train` and `demo`: what a person sees while it runs."""
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from data.ingesting import ingest
 from data.mapping import load_mapping
 from data.sample import write_sample
 from data.store import open_store
+from data.telling import telling
 from data.validation import InvalidDataset, Report
 from training.run import Tell, Trained
 from training.run import train as train_bundle
@@ -30,24 +30,6 @@ _ASKED = (
     '{"occurred_at": "2026-06-29T10:30:00Z", "type": "email_reply"}], '
     '"as_of": "2026-06-30T00:00:00Z"}'
 )
-
-
-@contextmanager
-def telling() -> Iterator[Tell]:
-    """What is being done, with the seconds so far: a spinner in a terminal, lines elsewhere."""
-    began, console, told = time.perf_counter(), Console(stderr=True), ""
-    if console.is_terminal:
-        with console.status("starting") as status:
-            yield lambda what: status.update(f"{time.perf_counter() - began:4.0f} s  {what}")
-        return
-
-    def tell(what: str) -> None:
-        nonlocal told
-        if what != told:
-            _say(f"{time.perf_counter() - began:6.1f} s  {what}")
-        told = what
-
-    yield tell
 
 
 def _say(text: str) -> None:
@@ -147,7 +129,8 @@ def demo(leads: int, port: int) -> None:
         train(str(folder), None, None, "always", 0, None)
     else:
         _say(f"Version {champion[0]} is the champion already: nothing is trained. For a fresh demo name another folder in LEADSCORE_HOME.")
-    ingest(str(folder), None, None)
+    with redirect_stdout(sys.stderr):  # the first line of a demo's standard output says where it serves
+        ingest(str(folder), None, None)
     _say(f"\nTry it, once it is ready:\n  curl -s localhost:{port}/v1/score -H 'content-type: application/json' -d '{_ASKED}'")
     _say(f"  the sales reps' queue: curl -s 'localhost:{port}/v1/queue?limit=5'")
     _say(f"  the API's pages: http://localhost:{port}/docs\n")

@@ -17,8 +17,10 @@ from data.funnel import Funnel, load_funnel
 from data.home import clock
 from data.store import Store, open_store
 from data.stored import read_store
+from data.telling import telling
+from data.validation import InvalidDataset
 from registry.bundle import Bundle
-from training.commands import learn, telling
+from training.commands import learn
 from training.run import Tell
 
 SEED = 0
@@ -85,9 +87,7 @@ def _begun(store: Store, job: str | None, arguments: dict[str, Any]) -> tuple[st
 
 
 def _work(place: Place, funnel: Funnel, since: int | None, promote: str) -> dict[str, Any]:
-    read, report = read_store(place.store, funnel=funnel, on_progress=place.tell, since=since)
-    for warning in report.warnings:
-        place.say(f"warning: {warning.text()}")
+    read = _read(place, funnel, since)
     if not read.leads.num_rows:
         raise DataError(
             "the store holds no lead to learn from. Load them with `leadscore ingest DATASET` or PUT /v1/leads, or name an earlier --since."
@@ -98,6 +98,18 @@ def _work(place: Place, funnel: Funnel, since: int | None, promote: str) -> dict
         return {"version": champion, "promoted": False, "decision": [told]}
     version, reasons, promoted, _ = learn(read, funnel, promote, SEED, place.tell, place.still_ours)
     return {"version": version, "promoted": promoted, "decision": list(reasons)}
+
+
+def _read(place: Place, funnel: Funnel, since: int | None) -> Dataset:
+    """What is told of it goes into the job's log, which outlives an erasure: without the examples, which are ids and values of leads."""
+    try:
+        read, report = read_store(place.store, funnel=funnel, on_progress=place.tell, since=since)
+    except InvalidDataset as error:
+        told = "\n".join(f"{finding.message}. {finding.fix}" for finding in error.report.errors)
+        raise DataError(f"what the store holds can't be learnt from: {told}") from None
+    for warning in report.warnings:
+        place.say(f"warning: {warning.message}. {warning.fix}")
+    return read
 
 
 def _same_as_champion(store: Store, read: Dataset, funnel: Funnel) -> str | None:

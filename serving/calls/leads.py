@@ -71,9 +71,13 @@ async def _erase(request: Request, service: Service) -> Response:
 
 def _erased(service: Service, id: str, receipt_id: str) -> dict[str, Any]:
     """Blocking. Scores that are still on their way are kept out of the ledger by what the erasure leaves behind; their files go first."""
-    now = service.now()
-    counts = _settled(lambda: leads.erase(service.store, id, now))
-    cleared = purge(service.settings.home / "spool", PURGE_SECONDS)
+    now, spool = service.now(), service.settings.home / "spool"
+    try:
+        counts = _settled(lambda: leads.erase(service.store, id, now))
+    except UnknownLead:  # it may have been scored a moment ago, and be known to the spool alone
+        purge(spool, PURGE_SECONDS)
+        counts = _settled(lambda: leads.erase(service.store, id, now))
+    cleared = purge(spool, PURGE_SECONDS)
     return {"receipt_id": receipt_id, "lead_id": id, "erased_at": format_instant(now), "erased": _told(counts), "spools_cleared": cleared}
 
 

@@ -1,8 +1,6 @@
 """Scores that were given: the latest one of a lead, all of them and why they changed, and any of them given again."""
 
 import asyncio
-import base64
-import binascii
 import time
 from functools import cache, partial
 from typing import Any
@@ -13,11 +11,12 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from data import leads, ledger, queue
-from data.contract import DataError
+from data.contract import DataError, canonical
 from data.ledger import Place, ScoreRecord
 from data.schema import PENDING
 from data.store import Store
 from serving.answers_ledger import HistoryAnswer, ReplayAnswer, StoredScore
+from serving.cursors import CURSOR, cursor_of, place_of
 from serving.errors import Erased, MalformedBody, NotScored, UnknownLead, UnknownScore, UnknownVersion
 from serving.explained import Explainer
 from serving.openapi import KEYED, REASONS, called
@@ -56,25 +55,37 @@ def _is_stale(store: Store, lead_id: str) -> bool:
 
 def _resolved(store: Store, given: str) -> str:
     """The lead_id that an id or alias means."""
-    found = leads.resolve(store, [given]).get(given)
+    id = canonical(given) or given
+    found = leads.resolve(store, [id]).get(id)
     if found is not None:
         return found
-    if leads.is_erased(store, given):
+    if leads.is_erased(store, id):
         raise Erased("this lead was erased: nothing is held of it.")
     raise UnknownLead("there is no lead of this id, nor an alias of one. Send it with PUT /v1/leads/{id} first.")
 
 
+def _scored_as(store: Store, given: str) -> str:
+    """The same, also of a lead that the ledger alone knows: it was scored as it was sent, and never put into the store."""
+    try:
+        return _resolved(store, given)
+    except UnknownLead:
+        id = canonical(given) or given
+        if ledger.of_lead(store, id, 1):
+            return id
+        raise
+
+
 async def _history(request: Request, service: Service) -> Response:
-    limit, after = _limit(request.query_params.get("limit")), _place(request.query_params.get("cursor"))
+    limit, after = _limit(request.query_params.get("limit")), place_of(request.query_params.get("cursor"))
     return answered(await asyncio.to_thread(_explained, service, request.path_params["lead_id"], limit, after))
 
 
 def _explained(service: Service, given: str, limit: int, after: Place | None) -> dict[str, Any]:
-    lead_id = _resolved(service.store, given)
+    lead_id = _scored_as(service.store, given)
     found = ledger.of_lead(service.store, lead_id, limit + 1, after)
     page = found[:limit]
     explainer = Explainer(service.store, lead_id, cache(partial(_scorer, service)), service.now())
-    cursor = _cursor(page[-1]) if len(found) > limit else None
+    cursor = cursor_of((page[-1].at, page[-1].score_id)) if len(found) > limit else None
     return {"lead_id": lead_id, "items": explainer.history(page), "next_cursor": cursor}
 
 
@@ -84,22 +95,6 @@ def _limit(text: str | None) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_SHOWN)) and 1 <= int(text) <= MOST_SHOWN):
         raise MalformedBody(f"the parameter limit must be a whole number from 1 to {MOST_SHOWN}.")
     return int(text)
-
-
-def _cursor(record: ScoreRecord) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([record.at, record.score_id])).decode().rstrip("=")
-
-
-def _place(cursor: str | None) -> Place | None:
-    if cursor is None:
-        return None
-    try:
-        at, score_id = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        if type(at) is int and type(score_id) is str and abs(at) < 2**63 and "\0" not in score_id:
-            return at, score_id
-    except (binascii.Error, ValueError, TypeError):
-        pass
-    raise MalformedBody("the parameter cursor must be the next_cursor of an answer to this call, as it was.")
 
 
 async def _given_again(request: Request, service: Service) -> Response:
@@ -147,13 +142,6 @@ def _wants_all(request: Request) -> bool:
     return asked == "all"
 
 
-_CURSOR = {
-    "name": "cursor",
-    "in": "query",
-    "required": False,
-    "description": "The `next_cursor` of the page before; none for the first.",
-    "schema": {"type": "string"},
-}
 _LIMIT = {
     "name": "limit",
     "in": "query",
@@ -167,7 +155,7 @@ ROUTES = (
     Route("/v1/leads/{lead_id}/score", "GET", "read", _latest,
           called("lead_score", "The latest score of a lead", StoredScore, KEYED | _LEAD_GONE, tag="leads")),
     Route("/v1/leads/{lead_id}/history", "GET", "read", _history,
-          called("lead_history", "The scores of a lead, and why each changed", HistoryAnswer, _PAGED, tag="leads", parameters=[_LIMIT, _CURSOR])),
+          called("lead_history", "The scores of a lead, and why each changed", HistoryAnswer, _PAGED, tag="leads", parameters=[_LIMIT, CURSOR])),
     Route("/v1/scores/{score_id}", "GET", "read", _given_again,
           called("score_replay", "A score given again", ReplayAnswer, _REPLAYED, tag="scoring", parameters=[REASONS])),
 )  # fmt: skip

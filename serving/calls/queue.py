@@ -28,7 +28,10 @@ _SORTS: tuple[Sort, ...] = ("likelihood", "expected_value")
 _LARGEST = 2**63 - 1
 _LONGEST = 16 * MAX_NAME
 _START_AGAIN = "Leave the cursor out to start again."
-_BAD_CURSOR = MalformedBody(f"the parameter cursor must be the next_cursor of a page before. {_START_AGAIN}")
+
+
+def _bad_cursor() -> MalformedBody:
+    return MalformedBody(f"the parameter cursor must be the next_cursor of a page before. {_START_AGAIN}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,16 @@ class _Cursor:
     def of(cls, text: str, walk: str) -> "_Cursor":
         """Raises MalformedBody for anything that `text` did not make, or made for other parameters."""
         if len(text) > _LONGEST or not re.fullmatch(r"[A-Za-z0-9_-]+", text):
-            raise _BAD_CURSOR
+            raise _bad_cursor()
         try:
             parts = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except ValueError:
-            raise _BAD_CURSOR from None
+            raise _bad_cursor() from None
         if not isinstance(parts, list) or [type(part) for part in parts] != [int, float, str, str, int]:
-            raise _BAD_CURSOR
+            raise _bad_cursor()
         cursor = cls(*parts)
         if not (0 <= cursor.snapshot <= _LARGEST and isfinite(cursor.key) and "\0" not in cursor.lead_id and 0 < cursor.given <= _LARGEST):
-            raise _BAD_CURSOR
+            raise _bad_cursor()
         if cursor.walk != walk:
             raise MalformedBody(f"the parameter cursor belongs to another sort, filter or capacity: send those of the first page. {_START_AGAIN}")
         return cursor

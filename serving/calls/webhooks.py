@@ -19,6 +19,7 @@ from serving.answers_operations import (
     WebhookRequest,
     WebhooksAnswer,
 )
+from serving.cursors import CURSOR, cursor_of, place_of
 from serving.errors import Conflict, MalformedBody, UnknownWebhook, malformed
 from serving.openapi import KEYED, called, posted
 from serving.pinned import Refused, target_of
@@ -67,8 +68,11 @@ async def _deliveries(request: Request, service: Service) -> Response:
     state = request.query_params.get("state")
     if state is not None and state not in _STATES:
         raise MalformedBody(f"the parameter state must be one of {', '.join(_STATES)}.")
-    found = await asyncio.to_thread(deliveries.deliveries, service.store, cast("deliveries.State | None", state), DELIVERIES_SHOWN)
-    return answered({"items": [_delivery(delivery) for delivery in found]})
+    after = place_of(request.query_params.get("cursor"))
+    found = await asyncio.to_thread(deliveries.deliveries, service.store, cast("deliveries.State | None", state), DELIVERIES_SHOWN + 1, after)
+    shown = found[:DELIVERIES_SHOWN]
+    cursor = cursor_of((shown[-1].created_at, shown[-1].id)) if len(found) > len(shown) else None
+    return answered({"items": [_delivery(delivery) for delivery in shown], "next_cursor": cursor})
 
 
 async def _replay(request: Request, service: Service) -> Response:
@@ -124,8 +128,8 @@ ROUTES = (
                  refusals={409: "There are as many as there may be"})),
     Route("/v1/webhooks", "GET", "operate", _list, called("webhooks", "Where changes are sent", WebhooksAnswer, KEYED)),
     Route("/v1/webhooks/deliveries", "GET", "operate", _deliveries,
-          called("deliveries", "What was sent, what waits, and what was given up", DeliveriesAnswer, KEYED | {422: "Unknown state"},
-                 parameters=[_STATE])),
+          called("deliveries", "What was sent, what waits, and what was given up", DeliveriesAnswer, KEYED | {422: "No such state or cursor"},
+                 parameters=[_STATE, CURSOR])),
     Route("/v1/webhooks/deliveries/{id}/replay", "POST", "operate", _replay,
           called("replay_delivery", "Send a dead or delivered one again", DeliveryAnswer,
                  KEYED | {404: "No delivery of this id", 409: "It has not ended, or its webhook is disabled"})),
