@@ -10,7 +10,8 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from data.schema import ALIASES, ERASED_SCORES, SCORES
+from data.ids import names_of
+from data.schema import ERASED_SCORES, SCORES
 from data.sql import insert as write
 from data.store import Store
 from data.tombstones import erased_among, hold
@@ -126,8 +127,7 @@ def last_stored(store: Store, lead_id: str, before: int) -> ScoreRecord | None:
 
 
 def _newest(connection: sa.Connection, lead_id: str) -> sa.Select[Any]:
-    names = [lead_id, *connection.scalars(sa.select(ALIASES.c.external_id).where(ALIASES.c.lead_id == lead_id))]
-    return sa.select(SCORES).where(SCORES.c.lead_id.in_(names)).order_by(SCORES.c.at.desc(), SCORES.c.score_id.desc())
+    return sa.select(SCORES).where(SCORES.c.lead_id.in_(names_of(connection, lead_id))).order_by(SCORES.c.at.desc(), SCORES.c.score_id.desc())
 
 
 def _record(row: Any) -> ScoreRecord:

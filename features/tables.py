@@ -1,7 +1,9 @@
 """From a dataset's tables to columnar histories and attribute codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from features.sweep import NO_VALUE, sort_by_lead
 from features.timeline import Codes, Ints, Timeline, build
 
 MICRO = 1_000_000
+FOREVER = 2**63 - 1
 MOST_VALUE = 1e12
 """Above this, millionths would no longer be exact in 64 bits: such a value counts as none."""
 
@@ -84,6 +87,7 @@ def _dictionary(column: Column) -> Any:
 
 def _known(dataset: Dataset, leads: pa.Table, schema: Schema) -> Known:
     account = positions(leads["account_id"], dataset.accounts["account_id"])
+    joined = _joined(dataset, leads)
     codes: dict[str, Ints] = {}
     values: dict[str, Sequence[str | None]] = {}
     dated: dict[str, Dated] = {}
@@ -92,7 +96,8 @@ def _known(dataset: Dataset, leads: pa.Table, schema: Schema) -> Known:
         source = leads if table == "lead" else dataset.accounts
         if field in source.column_names:
             codes[column], values[column] = _lookup(source[field], None if table == "lead" else account)
-            history = _history(dataset, leads, account, table, field)
+            own = _changes(dataset, table, field)
+            history = _of_leads(own, leads) if table == "lead" else _of_accounts(own, dataset, field, account, joined)
             if history is not None:
                 dated[column] = history
     return Known(codes, values, dated)
@@ -105,20 +110,66 @@ def _lookup(column: Column, rows: Ints | None) -> tuple[Ints, Sequence[str | Non
     return (codes[:-1] if rows is None else codes[rows]), values
 
 
-def _history(dataset: Dataset, leads: pa.Table, account: Ints, table: str, field: str) -> Dated | None:
+def _changes(dataset: Dataset, table: str, field: str) -> pa.Table:
+    """The history of one field in order of time."""
     mask = pc.and_(pc.equal(dataset.changes["object"], table), pc.equal(dataset.changes["field"], field))
     rows = dataset.changes.filter(mask)
-    if rows.num_rows == 0:
+    return rows.take(pc.sort_indices(rows, sort_keys=[("changed_at", "ascending"), ("value", "ascending")]))
+
+
+def _of_leads(rows: pa.Table, leads: pa.Table) -> Dated | None:
+    return _dated(len(leads), positions(rows["id"], leads["lead_id"]), ints(rows["changed_at"]), rows["value"].to_pylist())
+
+
+def _dated(n: int, lead: Ints, time: Ints, values: Sequence[str | None]) -> Dated | None:
+    """The rows, in order of time, as the histories of n leads; None where there is none."""
+    if not len(values):
         return None
-    rows = rows.take(pc.sort_indices(rows, sort_keys=[("changed_at", "ascending"), ("value", "ascending")]))
-    owner = rows["id"]
-    if table == "lead":
-        lead, row = positions(owner, leads["lead_id"]), np.arange(rows.num_rows)
-    else:
-        lead, row = _of_account(positions(owner, dataset.accounts["account_id"]), account)
-    time = ints(rows["changed_at"])[row]
-    start, time, _, row = sort_by_lead(len(leads), lead, time, np.zeros(row.size, np.int16), row.astype(np.int64))
-    return Dated(start, time, rows["value"].take(pa.array(row)).to_pylist())
+    start, time, _, row = sort_by_lead(n, lead, time, np.zeros(lead.size, np.int16), np.arange(lead.size, dtype=np.int64))
+    return Dated(start, time, [values[i] for i in row.tolist()])
+
+
+Joined = Mapping[int, Sequence[tuple[int, int]]]
+"""Of leads whose account changed: since when which row of accounts is theirs, -1 for none, in order of time."""
+
+
+def _joined(dataset: Dataset, leads: pa.Table) -> Joined:
+    rows = _changes(dataset, "lead", "account_id")
+    lead, account = positions(rows["id"], leads["lead_id"]), positions(rows["value"], dataset.accounts["account_id"])
+    found: dict[int, list[tuple[int, int]]] = {}
+    for at, time, which in zip(lead.tolist(), ints(rows["changed_at"]).tolist(), account.tolist(), strict=True):
+        if at >= 0:
+            found.setdefault(at, []).append((time, which))
+    return found
+
+
+def _of_accounts(rows: pa.Table, dataset: Dataset, field: str, account: Ints, joined: Joined) -> Dated | None:
+    """What each lead's account was known for: of a lead whose account changed, of each from when it was the lead's."""
+    changed, times, values = positions(rows["id"], dataset.accounts["account_id"]), ints(rows["changed_at"]), rows["value"].to_pylist()
+    lead, row = _of_account(changed, np.where(np.isin(np.arange(account.size), list(joined)), -2, account))
+    found = list(zip(times[row].tolist(), lead.tolist(), [values[i] for i in row.tolist()], strict=True))
+    if joined:
+        histories: dict[int, list[tuple[int, str | None]]] = {}
+        for at, time, value in zip(changed.tolist(), times.tolist(), values, strict=True):
+            histories.setdefault(at, []).append((time, value))
+        now = dataset.accounts[field].to_pylist()
+        found += [(time, at, value) for at, spans in joined.items() for time, value in _along(spans, histories, now)]
+        found.sort(key=itemgetter(0))
+    return _dated(account.size, ints([at for _, at, _ in found]), ints([time for time, *_ in found]), [value for *_, value in found])
+
+
+def _along(
+    spans: Sequence[tuple[int, int]], histories: Mapping[int, Sequence[tuple[int, str | None]]], now: Sequence[str | None]
+) -> Iterator[tuple[int, str | None]]:
+    """(since when, value) of a field along the accounts of one lead; `now` is the value of an account without a history."""
+    for (begin, account), (end, _) in pairwise([*spans, (FOREVER, -1)]):
+        history = histories.get(account)
+        if account < 0 or history is None:
+            yield begin, None if account < 0 else now[account]
+            continue
+        known = [value for time, value in history if time <= begin]
+        yield begin, known[-1] if known else None
+        yield from ((time, value) for time, value in history if begin < time < end)
 
 
 def _of_account(changed: Ints, account: Ints) -> tuple[Ints, Ints]:

@@ -1,6 +1,8 @@
 """Real databases for tests: a SQLite file each, and databases of their own on one PostgreSQL that lives as long as the session."""
 
 import itertools
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -33,6 +35,7 @@ def new_database() -> Iterator[Callable[[], str]]:
             return str(server.get_uri(database=name))
 
         yield create
+        os.kill(server.get_pid() or 0, signal.SIGQUIT)  # at once: nobody reads it again, and an orderly end may wait for its clients
 
 
 @pytest.fixture
