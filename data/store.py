@@ -160,14 +160,21 @@ class Store:
         row = {"name": name, "prefix": secret[:_SHOWN_OF_KEY], "hash": _digest(secret), "scopes": " ".join(wanted)}
         with self._writing.begin() as connection:
             added = API_KEYS.insert().values(row | {"owner": owner, "created_at": clock()}).returning(*_KEY_COLUMNS)
-            return secret, _key(connection.execute(added).one())
+            return secret, _key(connection.execute(added).one()._asdict())
 
     def key_by_secret(self, secret: str) -> ApiKey | None:
         """The living key of this secret, or None if there is none or it was revoked."""
         wanted = sa.select(*_KEY_COLUMNS).where(API_KEYS.c.hash == _digest(secret), API_KEYS.c.revoked_at.is_(None))
         with self.engine.connect() as connection:
             row = connection.execute(wanted).one_or_none()
-        return None if row is None else _key(row)
+        return None if row is None else _key(row._asdict())
+
+    def living_keys(self) -> dict[bytes, ApiKey]:
+        """Every living key by the sha256 of its secret."""
+        wanted = sa.select(API_KEYS.c.hash, *_KEY_COLUMNS).where(API_KEYS.c.revoked_at.is_(None))
+        with self.engine.connect() as connection:
+            rows = [row._asdict() for row in connection.execute(wanted)]
+        return {bytes.fromhex(row.pop("hash")): _key(row) for row in rows}
 
     def touch_key(self, id: int) -> None:
         """Note that the key was used now."""
@@ -177,7 +184,7 @@ class Store:
     def list_keys(self) -> list[ApiKey]:
         """Every key ever made, revoked ones too, oldest first."""
         with self.engine.connect() as connection:
-            return [_key(row) for row in connection.execute(sa.select(*_KEY_COLUMNS).order_by(API_KEYS.c.id))]
+            return [_key(row._asdict()) for row in connection.execute(sa.select(*_KEY_COLUMNS).order_by(API_KEYS.c.id))]
 
     def revoke_key(self, id: int) -> None:
         """End the key at once; revoking again changes nothing. DataError if there is no such key."""
@@ -227,8 +234,8 @@ def _append(connection: sa.Connection, version: str, reason: str, previous: int 
     return seq
 
 
-def _key(row: Any) -> ApiKey:
-    return ApiKey(**(row._asdict() | {"scopes": frozenset(row.scopes.split())}))
+def _key(row: dict[str, Any]) -> ApiKey:
+    return ApiKey(**(row | {"scopes": frozenset(row["scopes"].split())}))
 
 
 def _digest(secret: str) -> str:

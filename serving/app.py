@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "call"))
         with await asyncio.to_thread(open_store, settings.store_url) as store:
             gate = Gate(store, settings.host, settings.rate_per_second, settings.burst)
+            await asyncio.to_thread(gate.learn)
             spool = WatchedSpool(settings.home / "spool", settings.fsync, metrics=metrics)
             service = app.state.service = Service(settings, store, gate, Champion(store), spool, metrics)
             app.state.exposition = Exposition(metrics, store, service.champion, spool)

@@ -14,7 +14,7 @@ from data.store import Store
 from serving.logs import place_of
 from serving.spool import TORN, Spool, SpoolFile, orphans, packed, unpacked, waiting
 
-EVERY_SECONDS = 0.2
+EVERY_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 5.0
 """Between two looks while the database is down."""
 
@@ -127,6 +127,6 @@ def purge(folder: Path, patience: float) -> bool:
     """
     older, deadline = waiting(folder), time.monotonic() + patience
     while any(path.exists() for path in older) and time.monotonic() < deadline:
-        time.sleep(EVERY_SECONDS / 10)
+        time.sleep(EVERY_SECONDS / 20)
     shutil.rmtree(folder / TORN, ignore_errors=True)
     return not any(path.exists() for path in older)

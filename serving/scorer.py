@@ -101,7 +101,8 @@ class Scorer:
     def _put_together(
         self, history: History, lead_id: str | None, stage: str, row: Rows, told: Told, unknown: list[str], now: int, source: str
     ) -> Scored:
-        score_id, first = token_hex(16), next(iter(told["transitions"].values()), _NOTHING_AHEAD)
+        # By time, so that the ledger's index grows at its end, and then at random, so that none can be guessed.
+        score_id, first = f"{now // 1_000:012x}{token_hex(10)}", next(iter(told["transitions"].values()), _NOTHING_AHEAD)
         answer = {
             "score_id": score_id,
             "lead_id": lead_id,

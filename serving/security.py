@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
+from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -65,6 +66,12 @@ class Gate:
         self._rate = rate_per_second
         self._calls = Buckets(rate_per_second, burst)
         self._guesses = Buckets(GUESSES_PER_SECOND, GUESSES_AT_ONCE)
+
+    def learn(self) -> None:
+        """Asks for all keys at once; blocking. So a process that has just started knows them also where the store goes before the first call."""
+        asked = time.monotonic()
+        self._keyless = (not self._store.has_keys(), asked)
+        self._held = {digest: _Held(key, asked) for digest, key in islice(self._store.living_keys().items(), MOST_KEYS)}
 
     async def identify(self, headers: Mapping[str, str], address: str = "") -> ApiKey | None:
         """Whose key this is; None while no key exists and the service is this machine's own. `headers` by lower-case name, `address` of the client.

@@ -38,3 +38,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home of one test's own."""
     monkeypatch.setenv("LEADSCORE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long proofs first, so that two processes end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

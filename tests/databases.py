@@ -35,7 +35,9 @@ def new_database() -> Iterator[Callable[[], str]]:
             return str(server.get_uri(database=name))
 
         yield create
-        os.kill(server.get_pid() or 0, signal.SIGQUIT)  # at once: nobody reads it again, and an orderly end may wait for its clients
+        pid = server.get_pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGQUIT)  # at once: nobody reads it again, and an orderly end may wait for its clients
 
 
 @pytest.fixture

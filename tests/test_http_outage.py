@@ -129,3 +129,15 @@ def test_a_spool_that_can_not_be_written_is_named_and_no_score_is_given(tmp_path
 )
 def test_whose_fault_it_is(error: exc.SQLAlchemyError, answer: type) -> None:
     assert type(refusal_of(error)) is answer
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_service_that_was_never_called_before_the_outage_knows_who_may(store_url: str, tmp_path: Path, keyed: bool) -> None:
+    with open_store(store_url) as store:
+        promote(store, "1", bundle())
+        headers = {"Authorization": f"Bearer {store.create_key(['score'])[0]}"} if keyed else {}
+    with running(tmp_path, url=store_url) as client:
+        client.app.state.service.store.close()  # type: ignore[attr-defined]
+        with gone(store_url):
+            assert client.post("/v1/score", json=LEAD, headers=headers).status_code == 200
+            assert refusal(client.post("/v1/score", json=LEAD, headers={"Authorization": "Bearer ls_another"}))[:2] == (503, "StoreDown")

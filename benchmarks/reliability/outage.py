@@ -34,7 +34,7 @@ def outage(folder: Path, bundle: Bundle, seconds: float, workers: int = 2) -> di
             running.stop()
         lost = [missing(held, kept) for kept in (before, during, after)]
     return {
-        "seconds without": seconds, "scores meanwhile": len(during.scores), "scores refused meanwhile": sum(during.refused.values()),
+        "seconds without": seconds, "scores meanwhile": len(during.scores), "scores refused meanwhile": dict(during.refused),
         "slowest score meanwhile, ms": round(max(during.milliseconds)), "other calls": others, "noticed after, s": round(noticed, 2),
         "recovered after, s": round(recovered, 2), "missing": {name: sum(part[name] for part in lost) for name in lost[0]},
         "refused afterwards": dict(after.refused),
