@@ -11,6 +11,7 @@ others use slows all of them.
 """
 
 import argparse
+import gc
 import http.client
 import os
 import platform
@@ -86,7 +87,10 @@ def main() -> None:
         contenders = [stack.enter_context(c) for c in _contenders(Path(folder), environment, core, scorer, bodies)]
         os.sched_setaffinity(0, {of_generator})
         print(f"{platform.machine()}, {len(cores)} cores, Python {platform.python_version()}; {options.rounds} rounds of {options.seconds:g} s\n")
+        gc.collect()
+        gc.disable()  # the worlds held here are large: a pass over them would stall the generator, and be told as the servers' latency
         uvloop.run(_measured(contenders, bodies, options.seconds, options.rounds))
+        gc.enable()
         os.sched_setaffinity(0, {core})
         parts(scorer, [orjson.dumps(body) for body in bodies], Path(folder) / "spool")
 
