@@ -21,9 +21,9 @@ both_databases = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 
 @both_databases
 def test_what_was_acknowledged_is_there_after_kill_9(kind: str, tmp_path: Path) -> None:
-    told = kills(kind, tmp_path, BUNDLES[0], rounds=8)
+    told = kills(kind, tmp_path, BUNDLES[0], rounds=5)
     assert told["missing"] == NOTHING
-    assert int(str(told["events"])) > 100, "the load did reach the service"
+    assert int(str(told["events"])) > 30, "the load did reach the service"
     assert int(str(told["calls cut off"])) > 0, "calls were under way when it was killed"
 
 

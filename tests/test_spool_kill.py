@@ -66,4 +66,4 @@ def test_what_was_acknowledged_survives_a_few_kills(store_url: str, tmp_path: Pa
 
 @pytest.mark.slow
 def test_what_was_acknowledged_survives_many_kills(store_url: str, tmp_path: Path) -> None:
-    killing(store_url, tmp_path / "spool", 25, seed=2)
+    killing(store_url, tmp_path / "spool", 16, seed=2)
