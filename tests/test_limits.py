@@ -104,8 +104,10 @@ def test_wrong_keys_are_limited_by_address_and_a_known_key_goes_on(tmp_path: Pat
     monkeypatch.setattr(security, "GUESSES_PER_SECOND", 0.001)
     monkeypatch.setattr(security, "GUESSES_AT_ONCE", 3)
     with store_at(with_champion(tmp_path)) as store:
-        known, fresh = ({"Authorization": f"Bearer {store.create_key(['score'])[0]}"} for _ in range(2))
+        known = {"Authorization": f"Bearer {store.create_key(['score'])[0]}"}
     with running(tmp_path) as client:
+        with store_at(tmp_path) as store:  # what was made since the start is not known until it is asked for
+            fresh = {"Authorization": f"Bearer {store.create_key(['score'])[0]}"}
         assert client.post("/v1/score", json=LEAD, headers=known).status_code == 200
         answers = [client.post("/v1/score", json=LEAD, headers={"Authorization": f"Bearer guess{n}"}) for n in range(5)]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
