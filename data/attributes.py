@@ -36,7 +36,7 @@ class Held:
 
     def _is_earlier(self, name: str, at: int) -> bool:
         history = self.histories.get(name)
-        return bool(history) and at < max(history)  # type: ignore[arg-type]
+        return history is not None and len(history) > 0 and at < max(history)
 
     def _change(self, name: str, value: str | None, at: int) -> bool:
         history = self.histories.get(name, {})

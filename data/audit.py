@@ -27,7 +27,7 @@ class Entry:
 def write(store: Store, entry: Entry, lead_id: str | None = None) -> int:
     """Keeps the entry, with what stands for `lead_id` as its target where that is given; returns the entry's id."""
     row = {name: getattr(entry, name) for name in Entry.__slots__}
-    with store.engine.execution_options(write=True).begin() as connection:
+    with store.writing.begin() as connection:
         if lead_id is not None:
             row["target"] = pseudonym(connection, lead_id)
         return int(connection.execute(AUDIT.insert().values(row).returning(AUDIT.c.id)).scalar_one())
@@ -35,7 +35,7 @@ def write(store: Store, entry: Entry, lead_id: str | None = None) -> int:
 
 def end(store: Store, id: int, status: int) -> None:
     """How the call of that entry ended."""
-    with store.engine.execution_options(write=True).begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(AUDIT.update().where(AUDIT.c.id == id).values(status=status))
 
 
@@ -48,5 +48,5 @@ def entries(store: Store, limit: int = 100) -> list[Entry]:
 
 def forget(store: Store, before: int) -> int:
     """Drops entries older than `before`; returns how many."""
-    with store.engine.execution_options(write=True).begin() as connection:
+    with store.writing.begin() as connection:
         return connection.execute(AUDIT.delete().where(AUDIT.c.at < before)).rowcount

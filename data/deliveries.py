@@ -60,7 +60,7 @@ def claim(store: Store, now: int, limit: int) -> list[Claimed]:
     if not _any_due(store, now):
         return []
     found: list[Claimed] = []
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         for endpoint in connection.execute(_enabled().with_for_update(key_share=True)):
             room = min(IN_FLIGHT - _in_flight(connection, endpoint.id, now), limit - len(found))
             if room > 0:
@@ -103,7 +103,7 @@ def settle(store: Store, claimed: Claimed, status: int | None, error: str | None
     endpoint, and all that waits for it is dead. Says nothing of a delivery that was erased or claimed by another meanwhile."""
     values = _outcome(claimed.attempts + 1, status, error, now)
     ours = DELIVERIES.c.id == claimed.id, DELIVERIES.c.state == "pending", DELIVERIES.c.claimed_until == claimed.claimed_until
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(DELIVERIES.update().where(*ours).values(values))
         if status == _GONE:
             connection.execute(WEBHOOKS.update().where(WEBHOOKS.c.id == claimed.webhook_id).values(disabled_at=now))
@@ -153,7 +153,7 @@ def delivery(store: Store, id: str) -> Delivery | None:
 
 def replay(store: Store, id: str, now: int) -> Literal["queued", "unknown", "waiting", "disabled"]:
     """Send a dead or delivered one again, as it was, from the first attempt on. One that still waits, or has a disabled endpoint, is left alone."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         row = connection.execute(sa.select(DELIVERIES.c.state, DELIVERIES.c.webhook_id).where(DELIVERIES.c.id == id)).one_or_none()
         if row is None:
             return "unknown"
@@ -173,5 +173,5 @@ def _is_disabled(connection: sa.Connection, endpoint: str) -> bool:
 def forget(store: Store, before: int) -> int:
     """Delete the deliveries made before that instant (micros) that wait for nothing any more; how many."""
     over = DELIVERIES.c.created_at < before, DELIVERIES.c.state != "pending"
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         return connection.execute(DELIVERIES.delete().where(*over)).rowcount

@@ -36,7 +36,7 @@ class Claim(Enum):
 def begin(store: Store, key: str, body_hash: str, now: int) -> Kept | Claim:
     """Claims the key for the call of this hash from `now` on, or says what stands in its way. A claim lasts `UNDER_WAY_FOR`, an answer `KEPT_FOR`."""
     fresh = {"key": key, "body_hash": body_hash, "at": now, "status": None, "content": None}
-    with store.engine.execution_options(write=True).begin() as connection:
+    with store.writing.begin() as connection:
         claiming = _insert(connection).values(fresh).on_conflict_do_nothing().returning(IDEMPOTENCY.c.key)
         if connection.scalar(claiming) is not None:
             return Claim.STARTED
@@ -57,7 +57,7 @@ def finish(store: Store, key: str, began: int, answer: Kept, named: Collection[s
 
     `named`: the ids in it. Where one is an erased lead's the answer is not kept, and the key is free again.
     """
-    with store.engine.execution_options(write=True).begin() as connection:
+    with store.writing.begin() as connection:
         hold(connection)
         if erased_among(connection, named):
             connection.execute(IDEMPOTENCY.delete().where(*_claimed(key, began)))
@@ -67,14 +67,14 @@ def finish(store: Store, key: str, began: int, answer: Kept, named: Collection[s
 
 def abandon(store: Store, key: str, began: int) -> None:
     """The call that claimed the key at `began` ended without an answer worth keeping: the key is free again."""
-    with store.engine.execution_options(write=True).begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(IDEMPOTENCY.delete().where(*_claimed(key, began)))
 
 
 def forget(store: Store, now: int) -> int:
     """Drops what is over; returns how many."""
     over = (IDEMPOTENCY.c.at <= now - KEPT_FOR) | (IDEMPOTENCY.c.status.is_(None) & (IDEMPOTENCY.c.at <= now - UNDER_WAY_FOR))
-    with store.engine.execution_options(write=True).begin() as connection:
+    with store.writing.begin() as connection:
         return connection.execute(IDEMPOTENCY.delete().where(over)).rowcount
 
 

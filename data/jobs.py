@@ -62,7 +62,7 @@ class Job:
 def create(store: Store, kind: str, arguments: dict[str, Any], now: int, requested_by: str | None = None) -> Job:
     """A new job, queued; or the one that waits already with the same arguments."""
     same = JOBS.c.kind == kind, JOBS.c.state == "queued", JOBS.c.arguments == orjson.dumps(arguments).decode()
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _lock(connection)
         waiting = connection.execute(sa.select(JOBS).where(*same).limit(1)).one_or_none()
         return _job(waiting) if waiting else _insert(connection, kind, arguments, now, requested_by)
@@ -75,14 +75,14 @@ def create_again(store: Store, kind: str, arguments: dict[str, Any], now: int, r
     with store.engine.connect() as connection:
         if connection.scalar(found) is not None:
             return None
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _lock(connection)
         return None if connection.scalar(found) else _insert(connection, kind, arguments, now, requested_by)
 
 
 def begin_by_hand(store: Store, kind: str, arguments: dict[str, Any], now: int) -> tuple[str, int]:
     """(id, token) of a new job that runs at once, in this process. Raises JobRunning where another one holds the place."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _lock(connection)
         _check_free(connection)
         id = _insert(connection, kind, arguments, now, BY_HAND).id
@@ -128,7 +128,7 @@ def running(store: Store) -> str | None:
 def begin(store: Store, id: str, now: int) -> int | None:
     """Take the place for a queued job: the token that `keep` and the others ask for. None where the job does not wait any more. Raises JobRunning
     where another job holds the place: one at a time, over all processes."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _lock(connection)
         _check_free(connection)
         return now if _take(connection, id, now) else None
@@ -150,7 +150,7 @@ def _take(connection: sa.Connection, id: str, now: int) -> bool:
 
 def keep(store: Store, id: str, token: int, now: int) -> Literal["kept", "cancelling", "lost"]:
     """Renew the lease. `lost`: the job is not ours any more, and nothing of it may be published."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         if not connection.execute(JOBS.update().where(*_ours(id, token)).values(seen_at=now)).rowcount:
             return "lost"
         return "cancelling" if connection.scalar(sa.select(JOBS.c.cancelling).where(JOBS.c.id == id)) else "kept"
@@ -158,13 +158,13 @@ def keep(store: Store, id: str, token: int, now: int) -> Literal["kept", "cancel
 
 def tell(store: Store, id: str, token: int, step: str, progress: float, now: int) -> None:
     """What is being done now and how far that is, in [0, 1]."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(JOBS.update().where(*_ours(id, token)).values(step=step, progress=progress, seen_at=now))
 
 
 def add_line(store: Store, id: str, line: str, now: int) -> None:
     """One more line of the log, cut where it is very long."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _add_line(connection, id, line, now)
 
 
@@ -186,14 +186,14 @@ def stop(store: Store, id: str, token: int, now: int) -> bool:
 
 def give_back(store: Store, id: str, why: str, now: int) -> bool:
     """A running job waits again, because the process that ran it is being stopped."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _add_line(connection, id, why, now)
         return connection.execute(JOBS.update().where(JOBS.c.id == id, JOBS.c.state == "running").values(_WAITING)).rowcount > 0
 
 
 def cancel(store: Store, id: str, now: int) -> Job | None:
     """Ends a job that waits at once, one that runs as soon as its process hears of it; one that has ended stays as it is. None if unknown."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         waiting = JOBS.update().where(JOBS.c.id == id, JOBS.c.state == "queued")
         connection.execute(waiting.values(state="cancelled", cancelling=True, finished_at=now))
         connection.execute(JOBS.update().where(JOBS.c.id == id, JOBS.c.state == "running").values(cancelling=True))
@@ -206,7 +206,7 @@ def recover(store: Store, now: int) -> list[str]:
     The ids of those that wait again."""
     if not _any_abandoned(store, now):
         return []
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _lock(connection)
         abandoned = list(connection.execute(sa.select(JOBS).where(*_abandoned(now))))
         return [row.id for row in abandoned if _recovered(connection, row, now)]
@@ -236,7 +236,7 @@ _TOO_OFTEN = (
 def forget(store: Store, before: int) -> int:
     """Delete the jobs that ended before that instant, with their lines; how many."""
     old = sa.select(JOBS.c.id).where(JOBS.c.state.in_(ENDED), JOBS.c.finished_at < before)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(JOB_LINES.delete().where(JOB_LINES.c.job_id.in_(old)))
         return connection.execute(JOBS.delete().where(JOBS.c.id.in_(old))).rowcount
 
@@ -257,7 +257,7 @@ def _ours(id: str, token: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _end(store: Store, id: str, token: int, values: dict[str, Any]) -> bool:
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         return connection.execute(JOBS.update().where(*_ours(id, token)).values(values)).rowcount > 0
 
 

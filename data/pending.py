@@ -107,7 +107,7 @@ def claim(store: Store, now: int, limit: int, lease_seconds: int = LEASE_SECONDS
     urgent = sa.select(PENDING.c.lead_id).where(free).order_by(PENDING.c.priority, PENDING.c.marked_at).limit(limit)
     taken = urgent.with_for_update(skip_locked=True).cte("taken").prefix_with("MATERIALIZED", dialect="postgresql")
     holding = PENDING.update().where(PENDING.c.lead_id.in_(sa.select(taken.c.lead_id))).values(claimed_until=now + lease_seconds * 1_000_000)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         rows = connection.execute(holding.returning(PENDING.c.lead_id, PENDING.c.marked_at, PENDING.c.quiet)).all()
     return sorted((Claim(*row) for row in rows), key=lambda claim: (claim.marked_at, claim.lead_id))
 
@@ -134,7 +134,7 @@ def _settle(store: Store, claimed: Sequence[Claim], change: Callable[[sa.ColumnE
     if not claimed:
         return
     marks = {claim.lead_id: claim.marked_at for claim in claimed}
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         held = sa.select(PENDING.c.lead_id, PENDING.c.marked_at).where(among(connection, PENDING.c.lead_id, marks))
         rows = connection.execute(held.with_for_update(skip_locked=True))
         same = [row.lead_id for row in rows if row.marked_at == marks[row.lead_id]]

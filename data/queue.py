@@ -145,7 +145,7 @@ def prune(store: Store, now: int) -> int:
     with store.engine.connect() as connection:
         if connection.execute(old.limit(1)).first() is None:
             return 0
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         rows = connection.execute(old.limit(BATCH).with_for_update(skip_locked=True)).all()
         if rows:
             newest = max(row.until for row in rows)

@@ -44,7 +44,7 @@ def _done_until(store: Store, name: str) -> int:
 
 def _take(store: Store, name: str, number: int, now: int) -> bool:
     """Both rows are there after `_made`, so that what decides is one update, in the order of the database."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _made(connection, name)
         free = COUNTERS.c.name == _busy(name), COUNTERS.c.value <= now
         if not connection.execute(COUNTERS.update().where(*free).values(value=now + LEASE)).rowcount:
@@ -61,6 +61,6 @@ def _made(connection: sa.Connection, name: str) -> None:
 
 
 def _put(store: Store, values: dict[str, int]) -> None:
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         for name, value in values.items():
             connection.execute(COUNTERS.update().where(COUNTERS.c.name == name).values(value=value))

@@ -60,7 +60,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._writing = engine.execution_options(write=True)
+        self.writing = engine.execution_options(write=True)
 
     def __enter__(self) -> Self:
         return self
@@ -81,19 +81,19 @@ class Store:
         """Run `work` in one transaction that may write, and again where another process came between; it may therefore run twice."""
         for _ in range(_ATTEMPTS - 1):
             try:
-                with self._writing.begin() as connection:
+                with self.writing.begin() as connection:
                     return work(connection)
             except CameBetween:
                 continue
             except sa.exc.OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) not in _CAME_BETWEEN:
                     raise
-        with self._writing.begin() as connection:
+        with self.writing.begin() as connection:
             return work(connection)
 
     def put_bundle(self, version: str, hash: str, document: bytes) -> None:
         """Keep the bundle's bytes. Putting the same again changes nothing; other bytes under the same version are refused."""
-        with self._writing.begin() as connection:
+        with self.writing.begin() as connection:
             held = connection.scalar(sa.select(BUNDLES.c.hash).where(BUNDLES.c.version == version))
             if held is None:
                 row = {"version": version, "hash": hash, "created_at": clock(), "document": document}
@@ -118,7 +118,7 @@ class Store:
 
     def promote(self, version: str, reason: str) -> int:
         """Make the version champion; returns the entry's seq. DataError if its bundle is not in the store."""
-        with self._writing.begin() as connection:
+        with self.writing.begin() as connection:
             _move_alone(connection)
             if version not in _versions(connection):
                 raise self._unknown(connection, version)
@@ -127,7 +127,7 @@ class Store:
 
     def rollback(self, reason: str = "rollback") -> str:
         """Return to the version that served before the champion; again goes further back. DataError if none did."""
-        with self._writing.begin() as connection:
+        with self.writing.begin() as connection:
             _move_alone(connection)
             current = _last(connection)
             target = current
@@ -158,7 +158,7 @@ class Store:
             raise DataError(f"a key needs scopes out of {', '.join(SCOPES)}; got {', '.join(wanted) or 'none'}.")
         secret = "ls_" + secrets.token_urlsafe(32)
         row = {"name": name, "prefix": secret[:_SHOWN_OF_KEY], "hash": _digest(secret), "scopes": " ".join(wanted)}
-        with self._writing.begin() as connection:
+        with self.writing.begin() as connection:
             added = API_KEYS.insert().values(row | {"owner": owner, "created_at": clock()}).returning(*_KEY_COLUMNS)
             return secret, _key(connection.execute(added).one()._asdict())
 
@@ -178,7 +178,7 @@ class Store:
 
     def touch_key(self, id: int) -> None:
         """Note that the key was used now."""
-        with self._writing.begin() as connection:
+        with self.writing.begin() as connection:
             connection.execute(API_KEYS.update().where(API_KEYS.c.id == id).values(last_used_at=clock()))
 
     def list_keys(self) -> list[ApiKey]:
@@ -188,7 +188,7 @@ class Store:
 
     def revoke_key(self, id: int) -> None:
         """End the key at once; revoking again changes nothing. DataError if there is no such key."""
-        with self._writing.begin() as connection:
+        with self.writing.begin() as connection:
             if connection.scalar(sa.select(API_KEYS.c.id).where(API_KEYS.c.id == id)) is None:
                 raise DataError(f"there is no key {id}. `leadscore keys list` shows them.")
             living = API_KEYS.update().where(API_KEYS.c.id == id, API_KEYS.c.revoked_at.is_(None))

@@ -61,7 +61,7 @@ def add_endpoint(store: "Store", url: str, types: Collection[str], description: 
     """A new endpoint: (its secret, shown this once, its record). The URL has been checked by the caller."""
     secret = _fresh_secret()
     row = {"id": _name("wh"), "url": url, "types": " ".join(sorted(set(types))), "description": description, "created_at": now}
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(WEBHOOKS.insert().values(row | {"secret": _kept([(secret, None)])}))
         return secret, _endpoint(_row(connection, str(row["id"])))
 
@@ -74,14 +74,14 @@ def endpoints(store: "Store") -> list[Endpoint]:
 
 def remove_endpoint(store: "Store", id: str) -> bool:
     """Forget the endpoint and its deliveries, sent or not; False where there is none of that id."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(DELIVERIES.delete().where(DELIVERIES.c.webhook_id == id))
         return connection.execute(WEBHOOKS.delete().where(WEBHOOKS.c.id == id)).rowcount > 0
 
 
 def rotate(store: "Store", id: str, now: int) -> tuple[str, Endpoint] | None:
     """A new secret for the endpoint, which enables it again if it was disabled; the one before signs too for `OLD_SECRET_SIGNS`. None if unknown."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         row = _row(connection, id)
         if row is None:
             return None

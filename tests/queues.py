@@ -26,7 +26,7 @@ def scored(lead_id: str, probability: float = 0.5, **others: Any) -> Scored:
 
 def add_leads(store: Store, ids: Iterable[str]) -> None:
     rows = [{"lead_id": id, "created_at": 0, "fields": "{}", "ingested_at": 0, "changed_at": 0} for id in ids]
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(LEADS.insert(), rows)
 
 

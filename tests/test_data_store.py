@@ -155,7 +155,7 @@ from data.store import _append, open_store
 store = open_store(sys.argv[1])
 store.put_bundle("2", "h2", b"two")
 if sys.argv[2] == "inside":
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         _append(connection, "2", "half", 1)
         os.kill(os.getpid(), signal.SIGKILL)
 os.kill(os.getpid(), signal.SIGKILL)

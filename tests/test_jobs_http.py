@@ -104,7 +104,7 @@ def test_a_promotion_serves_has_every_lead_scored_anew_and_is_told(client: TestC
     webhooks.add_endpoint(store, "https://crm.example.com/", ("model.promoted",), None, 0)
     other = bundle(-2.0)
     store.put_bundle("2", other.hash, other.to_bytes())
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         lead = {"lead_id": "L-1", "created_at": 0, "fields": "{}", "ingested_at": 0, "changed_at": 0}
         connection.execute(LEADS.insert().values(lead))
     response = client.post("/v1/models/2/promote", json={"reason": "wins on new deals"})

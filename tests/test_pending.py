@@ -24,7 +24,7 @@ def store(store_url: str) -> Iterator[Store]:
 
 
 def marked(store: Store, *ids: str, now: int = NOW, priority: int = CHANGED, quiet: bool = False) -> None:
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         mark(connection, ids, now, priority, quiet)
 
 
@@ -42,7 +42,7 @@ def held(store: Store) -> dict[str, tuple[int, int, bool, int | None]]:
 )
 def test_marks_add_up(store: Store, marks: list[tuple[list[str], int, int, bool]]) -> None:
     """Against a dict: the later time, but never the same one twice; the more urgent priority; quiet only if all were."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(PENDING.delete())
     beside: dict[str, tuple[int, int, bool, int | None]] = {}
     for ids, now, priority, quiet in marks:
@@ -54,7 +54,7 @@ def test_marks_add_up(store: Store, marks: list[tuple[list[str], int, int, bool]
 
 
 def test_a_mark_is_kept_with_the_transaction_that_made_it(store: Store) -> None:
-    with store._writing.connect() as connection, connection.begin() as transaction:
+    with store.writing.connect() as connection, connection.begin() as transaction:
         mark(connection, ["L-1"], NOW, CHANGED, False)
         transaction.rollback()
     assert held(store) == {}

@@ -58,7 +58,7 @@ def snapshot_of(store: Store) -> int:
 
 
 def forget_all(store: Store) -> None:
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(QUEUE.delete())
 
 
@@ -139,7 +139,7 @@ def test_a_lead_that_the_store_does_not_hold_is_not_queued(store: Store) -> None
 
 def test_a_lead_that_is_gone_leaves_whatever_was_said_of_it(store: Store) -> None:
     publish(store, [scored("L-01", as_of=NOW)], [], NOW)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(LEADS.delete().where(LEADS.c.lead_id == "L-01"))
     publish(store, [], ["L-01"], NOW - 1)
     assert told(store) == []
@@ -203,14 +203,14 @@ def test_a_page_tells_feedback_and_what_waits(store: Store) -> None:
     midnight = NOW // (24 * HOUR) * 24 * HOUR
     for lead_id, action, at in (("L-01", "hold", midnight - 1), ("L-02", "advance", midnight), ("L-02", None, midnight + 1)):
         say(store, lead_id, action, at)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         mark(connection, ["L-03"], NOW, 0, False)
     found = {row["lead_id"]: (row["override"], row["handled"], row["stale"]) for row in page(store, Wanted(), 50, NOW).rows}
     assert found == {"L-01": ("hold", False, False), "L-02": ("advance", True, False), "L-03": (None, False, True)}
 
 
 def say(store: Store, lead_id: str, action: str | None, at: int) -> None:
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(FEEDBACK.insert().values(lead_id=lead_id, action=action, at=at))
 
 
@@ -218,14 +218,14 @@ def test_freshness_is_of_the_rows_that_count(store: Store) -> None:
     assert freshness(store) == (None, None, 0)
     publish(store, [scored("L-01", scored_at=NOW - 9), scored("L-02", scored_at=NOW - 5)], [], NOW)
     publish(store, [scored("L-01", scored_at=NOW - 3)], [], NOW)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         mark(connection, IDS[:4], NOW, 0, False)
     assert freshness(store) == (NOW - 5, NOW - 3, 4)
 
 
 def test_what_waits_is_counted_up_to_a_limit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_pages, "MOST_PENDING", 3)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         mark(connection, IDS[:4], NOW, 0, False)
     assert freshness(store)[2] == 3
 

@@ -113,7 +113,7 @@ def test_capacity_is_of_all_pages_together(client: TestClient, store: Store, cap
 def test_todays_list_does_not_grow_while_it_is_worked_off(client: TestClient, store: Store) -> None:
     """`day` is the capacity of funnel.toml, 40; a lead that got feedback today keeps its place."""
     before = walked(client, capacity="day", limit=7)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(FEEDBACK.insert().values(lead_id="L-01", action="hold", at=clock()))
     items = get(client, capacity="day")["items"]
     assert [item["lead_id"] for item in items] == before == IDS

@@ -84,7 +84,7 @@ def ledger(folder: Path) -> list[ScoreRecord]:
 
 def told(store: Store) -> list[tuple[str, dict[str, Any]]]:
     """(type, data) of every delivery, and none of them any more."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         rows = connection.execute(sa.select(DELIVERIES.c.type, DELIVERIES.c.body).order_by(DELIVERIES.c.created_at, DELIVERIES.c.type)).all()
         connection.execute(DELIVERIES.delete())
     return [(row.type, orjson.loads(row.body)["data"]) for row in rows if row.type != "model.promoted"]
@@ -109,7 +109,7 @@ def test_a_lead_that_left_the_funnel_leaves_the_queue(rescorer: Rescorer, store:
     assert drain(rescorer) == 4
     enter(store, "out", "lost")
     enter(store, "won", "customer")
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(LEADS.delete().where(LEADS.c.lead_id == "gone"))
         pending.mark(connection, ["gone"], clock(), 0, False)
     assert drain(rescorer) == 3
@@ -203,7 +203,7 @@ def test_one_that_can_not_be_scored_waits_and_the_others_do_not(
     """Refused by the scorer, and broken in the store: each is set back, and named nowhere."""
     ids = [f"fine-{n}" for n in range(25)]
     add(store, *ids, "refused-7", "broken-7")
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(STAGES.insert().values(lead_id="refused-7", entered_at=1, stage="no such stage", ingested_at=1))
         connection.execute(LEADS.update().where(LEADS.c.lead_id == "broken-7").values(fields="{"))
     with caplog.at_level(logging.INFO, "leadscore.rescoring"):

@@ -42,7 +42,7 @@ def test_neither_the_log_nor_a_file_names_a_lead_or_its_values(store: Store, hom
     put_accounts(store, [{"account_id": "A"}], 2)
     told = [str(refused(store).error), capfd.readouterr().err]
     add_stages(store, [{"lead_id": str(leads[0]["lead_id"]), "entered_at": 1, "stage": "Won by Ann"}], 2, funnel=OURS)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.exec_driver_sql("UPDATE leads SET created_at = 9000000000000000 WHERE lead_id = 'ann-7@example.com'")
     job = refused(store)
     told += [str(job.error), capfd.readouterr().err]

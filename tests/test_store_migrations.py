@@ -71,7 +71,7 @@ def test_a_store_from_before_migrations_keeps_what_it_holds(store_url: str) -> N
 
 
 def test_a_store_of_a_newer_program_is_refused_untouched(store_url: str) -> None:
-    with open_store(store_url) as store, store._writing.begin() as connection:
+    with open_store(store_url) as store, store.writing.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DataError, match=f"version 9999, this program knows those up to {HEAD}.*Install"):
         open_store(store_url)

@@ -29,7 +29,7 @@ def endpoint(store: Store, *types: str, url: str = URL) -> str:
 
 
 def tell(store: Store, n: int = 1, type: str = "score.changed", now: int = NOW) -> None:
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         for i in range(n):
             webhooks.enqueue(connection, type, f"L-{i}", {"lead_id": f"L-{i}"}, now)
 
@@ -56,7 +56,7 @@ def test_each_endpoint_that_wants_the_type_is_told(store: Store) -> None:
 
 def test_what_is_told_goes_with_the_transaction_it_is_told_in(store: Store) -> None:
     endpoint(store)
-    with store._writing.connect() as connection, connection.begin() as transaction:
+    with store.writing.connect() as connection, connection.begin() as transaction:
         webhooks.enqueue(connection, "score.changed", "L-1", {}, NOW)
         transaction.rollback()
     assert deliveries.deliveries(store, None, 10) == []

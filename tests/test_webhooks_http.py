@@ -55,7 +55,7 @@ def post(client: TestClient, path: str) -> Any:
 def dead(client: TestClient, store: Store, url: str) -> str:
     """A delivery that has been given up before the service's own dispatcher saw it."""
     created(client, url=url)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         webhooks.enqueue(connection, "score.changed", "L-1", {"lead_id": "L-1"}, clock())
         connection.execute(DELIVERIES.update().values(state="dead", next_at=None))
     return deliveries.deliveries(store, "dead", 1)[0].id
@@ -135,7 +135,7 @@ def test_dead_deliveries_are_seen_and_replayed_to_the_receiver(client: TestClien
 def test_every_dead_delivery_can_be_paged_to(client: TestClient, store: Store) -> None:
     created(client, url=URL)
     at = clock()
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         for n in range(2 * DELIVERIES_SHOWN + 1):
             webhooks.enqueue(connection, "score.changed", f"L-{n}", {"lead_id": f"L-{n}"}, at + n // 7)
         connection.execute(DELIVERIES.update().values(state="dead", next_at=None))
@@ -152,10 +152,10 @@ def test_every_dead_delivery_can_be_paged_to(client: TestClient, store: Store) -
 
 def test_a_delivery_that_waits_or_whose_webhook_is_disabled_is_not_replayed(client: TestClient, store: Store) -> None:
     id = dead(client, store, URL)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(WEBHOOKS.update().values(disabled_at=1))
     assert refusal(post(client, f"/v1/webhooks/deliveries/{id}/replay"))[:2] == (409, "Conflict")
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(DELIVERIES.update().values(state="pending", next_at=2**60))
     assert refusal(post(client, f"/v1/webhooks/deliveries/{id}/replay"))[:2] == (409, "Conflict")
     assert refusal(client.get("/v1/webhooks/deliveries?state=lost"))[:2] == (422, "MalformedBody")

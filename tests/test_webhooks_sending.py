@@ -70,7 +70,7 @@ def endpoint(store: Store, url: str, type: str = "score.changed") -> str:
 
 
 def tell(store: Store, n: int = 1, type: str = "score.changed") -> None:
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         for i in range(n):
             webhooks.enqueue(connection, type, f"L-{i}", {"lead_id": f"L-{i}", "grade": "Å"}, clock())
 

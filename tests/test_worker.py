@@ -125,7 +125,7 @@ def test_a_retraining_cancelled_killed_begun_anew_and_not_repeated(store_url: st
         left = jobs.get(store, killed)
         assert left is not None
         assert left.state == "running"
-        with store._writing.begin() as connection:  # as if a minute had gone by
+        with store.writing.begin() as connection:  # as if a minute had gone by
             connection.execute(JOBS.update().where(JOBS.c.id == killed).values(seen_at=JOBS.c.seen_at - LEASE))
         with working(tmp_path, store_url) as worker:
             done = until(store, killed, ended)
@@ -159,14 +159,14 @@ def assert_the_alias_follows(home: Path, store: Store) -> None:
 def store(store_url: str) -> Iterator[Store]:
     with open_store(store_url) as opened:
         rows = [{"lead_id": f"L-{i}", "created_at": 0, "fields": "{}", "ingested_at": 0, "changed_at": 0} for i in range(3)]
-        with opened._writing.begin() as connection:
+        with opened.writing.begin() as connection:
             connection.execute(LEADS.insert(), rows)
         yield opened
 
 
 def swept(store: Store, now: int, funnel: Funnel | None = None) -> bool:
     """Whether the schedule, at that instant, marks every lead."""
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         connection.execute(PENDING.delete())
     scheduled(store, funnel or Funnel(), now)
     with store.engine.connect() as connection:
@@ -213,7 +213,7 @@ def test_a_retraining_is_asked_for_every_so_many_days(store: Store) -> None:
 def test_what_was_kept_for_long_enough_is_forgotten(store: Store) -> None:
     kept = Funnel.from_document({"retention": {"deliveries_days": 2, "jobs_days": 3}})
     webhooks.add_endpoint(store, "https://crm.example.com/", ("score.changed",), None, NOW)
-    with store._writing.begin() as connection:
+    with store.writing.begin() as connection:
         webhooks.enqueue(connection, "score.changed", "L-1", {}, NOW)
         connection.execute(IDEMPOTENCY.insert().values(key="k", body_hash="h", at=NOW, status=200, content=b""))
     deliveries.settle(store, deliveries.claim(store, NOW, 1)[0], 200, None, NOW)
