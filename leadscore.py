@@ -87,7 +87,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_demo, _sample, _validate, _train, _score, _ingest, _serve, _retrain, _worker, _models, _promote, _rollback, _replay, _keys):
+    for add in (
+        _demo,
+        _sample,
+        _validate,
+        _train,
+        _evaluate,
+        _score,
+        _ingest,
+        _serve,
+        _retrain,
+        _worker,
+        _models,
+        _promote,
+        _rollback,
+        _replay,
+        _keys,
+    ):
         add(commands)
     return parser
 
@@ -114,29 +130,66 @@ def _sample(commands: Commands) -> None:
     added.add_argument("--seed", type=_SEED, default=0, help="the same seed makes the same world (default 0)")
 
 
-def _dataset(added: argparse.ArgumentParser) -> None:
-    added.add_argument("dataset", metavar="DATASET", help="a folder of CSV or Parquet tables")
+def _seconds(text: str) -> float:
+    if not text.replace(".", "", 1).isdecimal() or not 0 < float(text) <= 7 * 86_400:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, more than 0 and at most a week; got {text!r}")
+    return float(text)
+
+
+def _trials(text: str) -> tuple[int, ...]:
+    number = _whole(0, 100_000)
+    return tuple(number(part.strip()) for part in text.split(","))
+
+
+def _dataset(added: argparse.ArgumentParser, flat: bool = False) -> None:
+    told = "a folder of CSV or Parquet tables" + (", or one flat file with a row per lead" if flat else "")
+    added.add_argument("dataset", metavar="DATASET", help=told)
     added.add_argument("--mapping", metavar="M", help="mapping.toml that names another system's files and columns")
     added.add_argument("--config", metavar="FILE", help="funnel.toml (default: LEADSCORE_HOME/funnel.toml, if there)")
 
 
 def _validate(commands: Commands) -> None:
     added = _command(commands, "validate", "check a dataset and list everything that is wrong with it", validate)
-    _dataset(added)
+    _dataset(added, flat=True)
     added.add_argument("--json", metavar="FILE", help="write the report as JSON, too; - for standard output")
 
 
 def _train(commands: Commands) -> None:
     added = _command(commands, "train", "train the funnel's models, record them in MLflow, promote them if they are better", train)
-    _dataset(added)
+    _dataset(added, flat=True)
+    _flat(added)
+    _tuning(added)
     _promotion(added)
     added.add_argument("--seed", type=_SEED, default=0, help="the same data and seed make the same models (default 0)")
     added.add_argument("--json", metavar="FILE", help="write the report as JSON, too; - for standard output")
 
 
+def _flat(added: argparse.ArgumentParser) -> None:
+    flat = added.add_argument_group("flat files", "one CSV or Parquet file with a row per lead and no times")
+    flat.add_argument("--outcome", metavar="COL", help="the column that says how each lead ended: yes or no, won or lost, 1 or 0")
+    flat.add_argument("--id", metavar="COL", help="the column that names the lead (default: one that is called like an id, else the row's number)")
+    flat.add_argument("--group", metavar="COL", help="the company or person whose rows belong together: none is both learned from and measured on")
+    flat.add_argument("--ordered", action="store_true", help="the rows are in order of time: the last fifth measures (default: a random fifth)")
+
+
+def _tuning(added: argparse.ArgumentParser) -> None:
+    budget = added.add_mutually_exclusive_group()
+    budget.add_argument("--time-budget", type=_seconds, metavar="SECONDS", help="tune LightGBM for so long, all transitions together (default: not)")
+    budget.add_argument(
+        "--trials", type=_trials, metavar="N", help="tune with exactly so many trials; a list such as 12,9,7 gives each model its own"
+    )
+
+
+def _evaluate(commands: Commands) -> None:
+    added = _command(commands, "evaluate", "judge a version on what came after its training, and say whether to retrain", evaluate)
+    _dataset(added)
+    added.add_argument("--version", metavar="V", help="the bundle version (default: the champion)")
+    added.add_argument("--json", metavar="FILE", help="write the verdict as JSON, too; - for standard output")
+
+
 def _score(commands: Commands) -> None:
     added = _command(commands, "score", "score every open lead of a dataset", score)
-    _dataset(added)
+    _dataset(added, flat=True)
     added.add_argument("--out", metavar="FILE", required=True, help=".csv or .parquet")
     added.add_argument("--as-of", metavar="T", help="the instant of knowledge, ISO-8601 (default: the end of the data)")
     added.add_argument("--version", metavar="V", help="the bundle version (default: the champion)")
@@ -227,9 +280,19 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def train(arguments: argparse.Namespace) -> int:
+    from training.commands import flat_columns
     from training.commands import train as run
+    from training.tuning import Tuning
 
-    return run(arguments.dataset, arguments.config, arguments.mapping, arguments.promote, arguments.seed, arguments.json)
+    flat = flat_columns(arguments.outcome, arguments.id, arguments.group, arguments.ordered)
+    tuning = Tuning(arguments.time_budget, arguments.trials)
+    return run(arguments.dataset, arguments.config, arguments.mapping, arguments.promote, arguments.seed, arguments.json, flat, tuning)
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    from training.evaluating import evaluate as run
+
+    return run(arguments.dataset, arguments.config, arguments.mapping, arguments.version, arguments.json)
 
 
 def score(arguments: argparse.Namespace) -> int:

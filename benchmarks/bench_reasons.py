@@ -63,7 +63,7 @@ def main() -> None:
     text, X = grown()
     booster = lightgbm.Booster(model_str=text)
     trees, reading, building = load(text)
-    held = sum(array.nbytes for array in vars(trees.shap_tables).values()) + trees.score_cells.nbytes
+    held = sum(array.nbytes for array in (*vars(trees.shap_tables).values(), *trees.score_cells))
     print(f"{platform.machine()}, Python {platform.python_version()}, LightGBM {lightgbm.__version__}, one thread")
     print(f"{TREES} trees x {LEAVES} leaves, {FEATURES} features: text read in {1e3 * reading:.0f} ms,", end=" ")
     print(f"tables built in {1e3 * building:.0f} ms, {held / 1e6:.1f} MB\n")

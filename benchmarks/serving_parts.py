@@ -21,9 +21,8 @@ CHUNK = 32
 CHECKED, JSON, REST, LEDGER = "the body checked (pydantic)", "the answer as JSON", "policy, answer and record put together", "the ledger's write"
 STEPS: tuple[tuple[Any, str, str], ...] = (
     (histories.Reader, "read", "history read: times, types, stages, attributes"),
-    (scorer, "together", "history in columns"),
-    (scorer, "compute", "features: sweep and encoders"),
-    (assessment.Way, "answers", "models, intervals, percentiles"),
+    (scorer, "compute_told", "features: sweep and encoders"),
+    (assessment.Way, "judged", "models, intervals, percentiles"),
     (assessment.Way, "explained", "models, intervals, percentiles, effects"),
     (assessment.Teller, "reasons", "reasons in words"),
 )

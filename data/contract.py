@@ -17,6 +17,15 @@ EXITS = ("disqualified", "lost")
 
 WHITESPACE = " \t\r\n\v\f\u00a0\ufeff\u200b"
 MISSING = frozenset({"", "null", "none", "nan", "n/a", "-", "#n/a"})
+PLACEHOLDERS = frozenset(
+    {
+        "select", "please select", "- select -", "--select--", "--", "---", "?", "unknown", "unk", "(unknown)", "(not set)", "not set", "(none)",
+        "(blank)", "(empty)", "not available", "not provided", "not specified", "unspecified", "undefined", "#na", "#null!", "okänd", "unbekannt",
+        "desconhecido", "ukjent", "未知",
+    }
+)  # fmt: skip
+"""What forms and CRMs put where nobody chose anything: as a value of an attribute it says nothing, and counts as missing."""
+LONGEST_PLACEHOLDER = max(map(len, PLACEHOLDERS))
 WHOLE_NUMBER = r"^(-?[0-9]+)\.0+$"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -154,6 +163,11 @@ def canonical(value: object) -> str | None:
     if isinstance(value, datetime):
         return format_instant(_micros(value))
     return _canonical_text(str(value))
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether an attribute's canonical text stands for "nothing was chosen": `Select`, `unknown`, `(not set)`; case doesn't matter."""
+    return len(text) <= LONGEST_PLACEHOLDER and text.lower() in PLACEHOLDERS
 
 
 def _canonical_text(text: str) -> str | None:

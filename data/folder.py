@@ -39,6 +39,20 @@ def open_folder(path: Path) -> Path:
     )
 
 
+def open_file(path: Path) -> Path:
+    """The flat file; DataError for what is none: nothing there, a folder, or another kind of file."""
+    if path.is_dir():
+        raise DataError(
+            f"{path} is a folder of tables, and what is asked for goes with one flat file, one row per lead. Name the file, such as leads.csv; "
+            "a folder says in its table `stages` how each lead went on, and needs no --outcome."
+        )
+    if not path.exists():
+        raise DataError(f"{path} does not exist. A flat file is one CSV or Parquet file with a row per lead.")
+    if _stem(path) is None:
+        raise DataError(f"{path} must be a CSV or Parquet file ({', '.join(_ENDINGS)}); it is not. Save it as CSV (UTF-8).")
+    return path
+
+
 def find_origins(folder: Path, mapping: DatasetMapping | None, inspection: Inspection) -> dict[str, tuple[Origin, ...]]:
     """The origins of each table, none where the folder does not have it; notes missing, doubtful and ignored files."""
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "_")))

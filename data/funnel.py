@@ -105,6 +105,29 @@ class Webhooks(_Part):
     allow_private: bool = False
 
 
+class Drift(_Part):
+    """When `leadscore evaluate` speaks of drift: population stability index from which an input or the scores are to be watched (`psi_warn`) or have
+    drifted (`psi_alarm`), if chance alone does that in less than `p_value` of cases; `p_value` holds for calibration, too. Drifted inputs call for a
+    retraining where they carry `weight_alarm` of what the model weighs."""
+
+    psi_warn: float = Field(default=0.1, gt=0)
+    psi_alarm: float = Field(default=0.25, gt=0)
+    p_value: float = Field(default=0.01, gt=0, lt=1)
+    weight_alarm: Share = 0.1
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.psi_warn > self.psi_alarm:
+            raise ValueError(f"psi_warn ({self.psi_warn:g}) must not be above psi_alarm ({self.psi_alarm:g}).")
+        return self
+
+
+class Shadow(_Part):
+    """What scores along: the latest version that was not promoted, on this share of the leads that are rescored; 0: nothing does."""
+
+    share: Share = 0.0
+
+
 class Funnel(_Part):
     """Stages with the CRM's own names, horizons, event types, columns to leave out, and the recommendation policy."""
 
@@ -120,6 +143,8 @@ class Funnel(_Part):
     retention: Retention = Retention()
     schedule: Schedule = Schedule()
     webhooks: Webhooks = Webhooks()
+    drift: Drift = Drift()
+    shadow: Shadow = Shadow()
 
     @field_validator("stage_words", "exit_words")
     @classmethod

@@ -25,8 +25,9 @@ _LONGEST_ID = 2_600
 
 
 class ScoreRecord(NamedTuple):
-    """One score as it was given. Times are micros UTC; `features` is the model's row, float32 little-endian; `source` is request, batch or store
-    (a rescoring). Where nothing lay ahead of the lead the numbers are None; `score` is what was answered, a whole number 0-100."""
+    """One score as it was given. Times are micros UTC; `features` is the model's row, float32 little-endian; `source` is request, batch, store (a
+    rescoring) or shadow (the same by the version that scores along, told to nobody). Where nothing lay ahead of the lead the numbers are None;
+    `score` is what was answered, a whole number 0-100."""
 
     score_id: str
     lead_id: str | None
@@ -110,7 +111,7 @@ def was_erased(store: Store, score_id: str) -> bool:
 
 
 def of_lead(store: Store, lead_id: str, limit: int, after: Place | None = None) -> list[ScoreRecord]:
-    """The lead's scores, newest first, at most `limit`, those `after` a place: given under its id or any of its aliases."""
+    """The lead's scores that were told, newest first, at most `limit`, those `after` a place: given under its id or any of its aliases."""
     with store.engine.connect() as connection:
         chosen = _newest(connection, lead_id)
         if after is not None:
@@ -127,7 +128,8 @@ def last_stored(store: Store, lead_id: str, before: int) -> ScoreRecord | None:
 
 
 def _newest(connection: sa.Connection, lead_id: str) -> sa.Select[Any]:
-    return sa.select(SCORES).where(SCORES.c.lead_id.in_(names_of(connection, lead_id))).order_by(SCORES.c.at.desc(), SCORES.c.score_id.desc())
+    of_lead = SCORES.c.lead_id.in_(names_of(connection, lead_id)), SCORES.c.source != "shadow"
+    return sa.select(SCORES).where(*of_lead).order_by(SCORES.c.at.desc(), SCORES.c.score_id.desc())
 
 
 def _record(row: Any) -> ScoreRecord:

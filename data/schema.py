@@ -96,7 +96,7 @@ FEEDBACK = sa.Table(
 # What was answered.
 SCORES = sa.Table(
     "scores", METADATA, _text("score_id", key=True), _text("lead_id", null=True), _time("at"), _time("as_of"), _text("stage"), _text("version"),
-    # request (POST /v1/score), batch, store (a rescoring)
+    # request (POST /v1/score), batch, store (a rescoring), shadow (the same by the version that scores along)
     _text("source"), _number("probability"), _number("low"), _number("high"), _number("score"), _text("grade", null=True), _text("action", null=True),
     # The model's row, float32 little-endian, as `data.ledger.thinned` writes it.
     sa.Column("features", sa.LargeBinary, nullable=False),
@@ -163,6 +163,9 @@ IDEMPOTENCY = sa.Table(
     # Null while the first call is under way.
     sa.Column("status", sa.Integer), sa.Column("content", sa.LargeBinary), sa.Index("idempotency_at", "at"),
 )  # fmt: skip
+
+# The version that scores along, if there is one: a single row.
+SHADOWS = sa.Table("shadows", METADATA, _text("version", key=True), _time("since"))
 
 # What was erased: enough to refuse it, too little to know it.
 TOMBSTONES = sa.Table("tombstones", METADATA, _text("id_hash", key=True), _time("erased_at"))

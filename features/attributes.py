@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from math import nan
 
 import numpy as np
 
-from features.contact import country_code, email_kind, email_matches_domain, phone_country, phone_kind
+from data.contract import is_placeholder
+from features.contact import email_told, phone_told
 from features.numbers import number
 from features.titles import FUNCTIONS, parse_title
 
@@ -16,6 +17,8 @@ OTHER = "(other)"
 Values = tuple[str | None, ...]
 Told = tuple[str, str, str, str]
 _PERSONAL = ("email", "phone")
+_KEPT = 16_384
+"""Values of one attribute whose encoding is remembered."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +44,40 @@ class Attribute:
     def encode(self, values: Values) -> tuple[float, ...]:
         """Values of `inputs`, canonical text or None -> one number per column; nan where nothing can be told. Remembered, but for what a person
         could be reached by: that would outlive an erasure."""
-        return _ENCODERS[self.kind](self, values) if self.kind in _PERSONAL else _remembered(self, values)
+        return _encoded(self, values) if self.kind in _PERSONAL else _remembered(self, values)
 
-    def written(self, values: Values) -> bytes:
-        """The same as float32, remembered likewise."""
-        return _as_bytes(_ENCODERS[self.kind](self, values)) if self.kind in _PERSONAL else _remembered_bytes(self, values)
+    @cached_property
+    def written(self) -> Callable[[Values], bytes]:
+        """`encode` as float32, remembered likewise; of what a person could be reached by, only what was found of it."""
+        return _personal_writer(self.kind) if self.kind in _PERSONAL else lru_cache(maxsize=_KEPT)(partial(_as_bytes, self))
 
 
 @lru_cache(maxsize=65_536)
 def _remembered(attribute: Attribute, values: Values) -> tuple[float, ...]:
-    return _ENCODERS[attribute.kind](attribute, values)
+    return _encoded(attribute, values)
 
 
-@lru_cache(maxsize=65_536)
-def _remembered_bytes(attribute: Attribute, values: Values) -> bytes:
-    return _as_bytes(_ENCODERS[attribute.kind](attribute, values))
+def _encoded(attribute: Attribute, values: Values) -> tuple[float, ...]:
+    return _ENCODERS[attribute.kind](attribute, _given(values))
 
 
-def _as_bytes(numbers: Sequence[float]) -> bytes:
+def _given(values: Values) -> Values:
+    """A placeholder (`Select`, `unknown`) is an absent value: here, so that a request means by it what a file does."""
+    return tuple([None if v is None or is_placeholder(v) else v for v in values])
+
+
+def _as_bytes(attribute: Attribute, values: Values) -> bytes:
+    return _singles(_encoded(attribute, values))
+
+
+def _singles(numbers: Sequence[float]) -> bytes:
     return np.array(numbers, np.float64).astype(np.float32).tobytes()
+
+
+def _personal_writer(kind: str) -> Callable[[Values], bytes]:
+    read, kinds = (email_told, _EMAIL_KINDS) if kind == "email" else (phone_told, _PHONE_KINDS)
+    told = lru_cache(maxsize=64)(lambda found: _singles(_contact_row(kinds, *found)))
+    return lambda values: told(read(*_given(values)))
 
 
 def _one_hot(value: str | None, levels: Sequence[str]) -> tuple[float, ...]:
@@ -132,16 +150,15 @@ def _flag(answer: bool | None) -> float:
 
 
 def _encode_email(_: Attribute, values: Values) -> tuple[float, ...]:
-    kind = email_kind(values[0])
-    kinds = tuple(1.0 if kind == k else 0.0 for k in (*_EMAIL_KINDS, "missing"))
-    return (*kinds, _flag(email_matches_domain(values[0], values[1])))
+    return _contact_row(_EMAIL_KINDS, *email_told(*values))
 
 
 def _encode_phone(_: Attribute, values: Values) -> tuple[float, ...]:
-    kind = phone_kind(values[0], values[1])
-    kinds = tuple(1.0 if kind == k else 0.0 for k in (*_PHONE_KINDS, "missing"))
-    home, found = country_code(values[1]), phone_country(values[0], values[1])
-    return (*kinds, nan if home is None or found is None else float(home == found))
+    return _contact_row(_PHONE_KINDS, *phone_told(*values))
+
+
+def _contact_row(kinds: Sequence[str], kind: str, matches: bool | None) -> tuple[float, ...]:
+    return (*(1.0 if kind == k else 0.0 for k in (*kinds, "missing")), _flag(matches))
 
 
 _COLUMNS: Mapping[str, Callable[[Attribute], tuple[Told, ...]]] = {

@@ -4,6 +4,7 @@ Only domains are cached, never addresses: a person who asks to be forgotten is n
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -40,6 +41,9 @@ _SITE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@]*@)?(?:www\.)?([^/:
 _EXTENSION: Final = re.compile(r"(?:ext|x|#|;).*", re.IGNORECASE)
 _LONGEST_EMAIL, _LONGEST_SITE, _LONGEST_COUNTRY = 320, 512, 60
 _ORDINARY_PHONE: Final = re.compile(r"\+[1-9][0-9]*(?: [0-9]+)*", re.ASCII)
+_KINDS_OF_NUMBERS: Final = (
+    "mobile", "fixed_line", "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
+)  # fmt: skip
 _RUNS: Final = ("01234567890123456789", "98765432109876543210")
 
 
@@ -71,10 +75,14 @@ def email_matches_domain(email: str | None, account_domain: str | None) -> bool 
 
     `account_domain` may be a whole web address. An address at a free provider does not match a company's domain: False.
     """
-    mail, site = email_domain(email), _site_domain(account_domain[:_LONGEST_SITE] if account_domain else None)
-    if mail is None or site is None:
-        return None
-    return f".{mail}".endswith(f".{site}") or f".{site}".endswith(f".{mail}")
+    mail = email_domain(email)
+    return None if mail is None else _domain_told(mail, account_domain)[1]
+
+
+def email_told(email: str | None, account_domain: str | None) -> tuple[EmailKind, bool | None]:
+    """`email_kind` and `email_matches_domain` of an address that is read once."""
+    domain = email_domain(email)
+    return (email_kind(email), None) if domain is None else _domain_told(domain, account_domain)
 
 
 def phone_kind(phone: str | None, country: str | None) -> PhoneKind:
@@ -82,20 +90,30 @@ def phone_kind(phone: str | None, country: str | None) -> PhoneKind:
 
     One digit repeated ("0000000000") or counted through ("1234567890") is invalid. Without any country a number of 7 to 15 digits passes.
     """
-    text = _given(phone)
-    if text is None:
-        return "missing"
-    home = country_code(country)
-    if home is None and not _international(text):
-        return "valid" if 7 <= len(_digits(text)) <= 15 and not _made_up(_digits(text)) else "invalid"
-    return "invalid" if _region(text, home) is None else "valid"
+    return _phone_told(_given(phone), country_code(country))[0]
 
 
 def phone_country(phone: str | None, country: str | None) -> str | None:
     """ISO 3166 alpha-2 code of the number's country; None where the number is missing, invalid or says no country ("+800")."""
-    text = _given(phone)
-    region = _region(text, country_code(country)) if text else None
-    return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region
+    return _phone_told(_given(phone), country_code(country))[1]
+
+
+def phone_told(phone: str | None, country: str | None) -> tuple[PhoneKind, bool | None]:
+    """`phone_kind`, and whether the number's country is this one (None where either is not known), of a number that is read once."""
+    home = country_code(country)
+    kind, found = _phone_told(_given(phone), home)
+    return kind, None if home is None or found is None else home == found
+
+
+def _phone_told(phone: str | None, home: str | None) -> tuple[PhoneKind, str | None]:
+    if phone is None:
+        return "missing", None
+    region = _region(phone, home)
+    if home is None and not _international(phone):
+        kind: PhoneKind = "valid" if 7 <= len(_digits(phone)) <= 15 and not _made_up(_digits(phone)) else "invalid"
+    else:
+        kind = "invalid" if region is None else "valid"
+    return kind, None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region
 
 
 def country_code(text: str | None) -> str | None:
@@ -130,6 +148,13 @@ def _domain_kind(domain: str) -> EmailKind:
 
 
 @lru_cache(maxsize=65_536)
+def _domain_told(mail: str, account_domain: str | None) -> tuple[EmailKind, bool | None]:
+    site = _site_domain(account_domain[:_LONGEST_SITE] if account_domain else None)
+    same = None if site is None else f".{mail}".endswith(f".{site}") or f".{site}".endswith(f".{mail}")
+    return _domain_kind(mail), same
+
+
+@lru_cache(maxsize=65_536)
 def _site_domain(site: str | None) -> str | None:
     text = _given(site)
     found = _SITE.fullmatch(text) if text else None
@@ -144,31 +169,71 @@ def _international(phone: str) -> str | None:
     return f"+{digits[2:]}" if digits.startswith("00") else None
 
 
-@lru_cache(maxsize=1)
 def _region(phone: str, home: str | None) -> str | None:
-    """Region of a number that can exist, None for any other. One lead's two questions come in a row: a cache of one serves both."""
+    """Region of a number that can exist, None for any other."""
     text = _international(phone) or phone
-    try:
-        parsed = _written_out(text) or phonenumbers.parse(text, home)
-    except phonenumbers.NumberParseException:
+    found = _written_out(text) or _parsed(text, home)
+    if found is None or _made_up(_digits(phone)) or _made_up(found[1].lstrip("0")):
         return None
-    if _made_up(_digits(phone)) or _made_up(str(parsed.national_number)):
-        return None
-    region = phonenumbers.region_code_for_number(parsed)
-    return region if region and phonenumbers.is_valid_number_for_region(parsed, region) else None
+    region = _region_of(*found)
+    return region if region and _existing(found[0], region)(found[1]) else None
 
 
-def _written_out(phone: str) -> phonenumbers.PhoneNumber | None:
+_Number = tuple[int, str]
+"""Calling code, and the digits behind it."""
+
+
+def _written_out(phone: str) -> _Number | None:
     """What `phonenumbers.parse` makes of a number written as programs do, "+46 70 174 76 22", for a fraction of its time; None for any that needs
     more thought, such as one with a trunk prefix behind the country's code."""
     digits = phone[1:].replace(" ", "") if _ORDINARY_PHONE.fullmatch(phone) else ""
     for size in (1, 2, 3) if 7 <= len(digits) <= 15 else ():
-        if int(digits[:size]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            national = digits[size:]
-            begins = _trunk(int(digits[:size]))
-            plain = national[0] != "0" and begins is not None and not begins.match(national)
-            return phonenumbers.PhoneNumber(country_code=int(digits[:size]), national_number=int(national)) if plain else None
+        code = int(digits[:size])
+        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            national, begins = digits[size:], _trunk(code)
+            return (code, national) if national[0] != "0" and begins is not None and not begins.match(national) else None
     return None
+
+
+def _parsed(phone: str, home: str | None) -> _Number | None:
+    try:
+        parsed = phonenumbers.parse(phone, home)
+    except phonenumbers.NumberParseException:
+        return None
+    return int(parsed.country_code or 0), phonenumbers.national_significant_number(parsed)
+
+
+def _region_of(code: int, national: str) -> str | None:
+    """`phonenumbers.region_code_for_number`."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+    if len(regions) == 1:
+        return str(regions[0])
+    return next((region for region in regions if _belongs(code, region)(national)), None)
+
+
+@lru_cache(maxsize=1_000)
+def _belongs(code: int, region: str) -> Callable[[str], object]:
+    """Whether a number of a calling code that several regions share is of this one."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    leading = metadata and metadata.leading_digits
+    return re.compile(leading).match if leading else _existing(code, region)
+
+
+@lru_cache(maxsize=1_000)
+def _existing(code: int, region: str) -> Callable[[str], object]:
+    """Whether a number can exist in the region: `phonenumbers.is_valid_number_for_region`, the kinds of numbers in one pattern instead of ten."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    described = [getattr(metadata, kind) for kind in _KINDS_OF_NUMBERS] if metadata else []
+    kinds = [_pattern(one) for one in described if one is not None and one.national_number_pattern]
+    everything = metadata.general_desc if metadata else None
+    general = _pattern(everything) if everything is not None and everything.national_number_pattern else "(?!)"
+    return re.compile(f"(?={general}\\Z)(?:{'|'.join(kinds) or '(?!)'})").fullmatch
+
+
+def _pattern(kind: phonenumbers.PhoneNumberDesc) -> str:
+    """Of the whole number; its lengths are told beside it."""
+    lengths = "|".join(f".{{{size}}}\\Z" for size in kind.possible_length)
+    return f"(?:(?={lengths})(?:{kind.national_number_pattern}))"
 
 
 @lru_cache(maxsize=1_000)
@@ -180,9 +245,9 @@ def _trunk(code: int) -> re.Pattern[str] | None:
 
 
 def _digits(phone: str) -> str:
-    return "".join(c for c in _EXTENSION.sub("", phone) if c.isdigit())
+    return "".join(filter(str.isdigit, _EXTENSION.sub("", phone)))
 
 
 def _made_up(digits: str) -> bool:
     """One digit over and over, or counting up or down: what people type to get past a form."""
-    return len(set(digits)) < 2 or any(digits in run for run in _RUNS)
+    return len(set(digits)) < 2 or digits in _RUNS[0] or digits in _RUNS[1]

@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from data.arrow import Column, pc
-from data.contract import RESERVED, DataError, parse_instant
+from data.contract import RESERVED, DataError, is_placeholder, parse_instant
 from data.dataset import Dataset
 from data.funnel import Funnel
 from features.attributes import Attribute
 from features.declarations import GROUPS, EventType, declare
+from features.fold import fold
 from features.numbers import number
 from features.schema import OTHER_TYPE, Schema
 
@@ -36,6 +37,8 @@ _PERSONAL = (
     "contact_name",
 )
 _TITLES = ("job_title", "title", "position", "role", "job")
+_EMAILS = ("email", "e_mail", "mail", "email_address", "e_mail_address")
+_PHONES = ("phone", "phone_number", "telephone")
 _LEVELS = {
     "job_title": "stakeholder",
     "email": "stakeholder",
@@ -124,10 +127,12 @@ def _attributes(table: str, rows: pa.Table, funnel: Funnel, without: Collection[
             continue
         if column in without or {field, column} & set(funnel.exclude):
             yield LeftOut(column, "left out by funnel.toml" if column not in without else "left out by the leak report")
-        elif field in _PERSONAL:
+        elif _plain(field) in _PERSONAL:
             yield LeftOut(column, "personal data never reach a model")
-        elif rows.num_rows and rows[field].null_count < rows.num_rows:
-            yield _declared(table, field, rows[field])
+        else:
+            values = without_placeholders(rows[field])
+            if values.null_count < len(values):
+                yield _declared(table, field, values)
 
 
 def _declared(table: str, field: str, values: Column) -> Attribute | LeftOut:
@@ -135,11 +140,11 @@ def _declared(table: str, field: str, values: Column) -> Attribute | LeftOut:
     name = field if table == "lead" else f"account_{field}"
     label = _words(name)
     level = "organization" if table == "account" else _LEVELS.get(field, "opportunity")
-    if column == "lead.email":
-        return Attribute("email", "email", ("lead.email", "account.domain"), level, label)
-    if column == "lead.phone":
-        return Attribute("phone", "phone", ("lead.phone", "lead.country"), level, label)
-    if field in _TITLES and not _all_numbers(values):
+    if column == "lead.email" or (table == "lead" and _plain(field) in _EMAILS and _all(values, lambda v: "@" in v)):
+        return Attribute("email", "email", (column, "account.domain"), "stakeholder", "Email")
+    if column == "lead.phone" or (table == "lead" and _plain(field) in _PHONES and _all(values, _is_phone)):
+        return Attribute("phone", "phone", (column, "lead.country"), "stakeholder", "Phone")
+    if _is_title(field, values):
         return Attribute(name, "title", (column,), "stakeholder", label)
     if _all_numbers(values):
         why = _identifier(values)
@@ -154,6 +159,19 @@ def _declared(table: str, field: str, values: Column) -> Attribute | LeftOut:
     return Attribute(name, "category", (column,), level, label, levels)
 
 
+def _is_title(field: str, values: Column) -> bool:
+    """A column of job titles; one called so in passing (`job`, `role`) that names a few kinds of work, over and over, is a category."""
+    if _plain(field) not in _TITLES or _all_numbers(values):
+        return False
+    return _plain(field) == "job_title" or len(pc.unique(values.drop_null())) > MAX_LEVELS
+
+
+def without_placeholders(values: Column) -> Column:
+    """The column with null where `Select`, `unknown` or the like stands: nobody chose anything there."""
+    said = [v for v in pc.unique(values).drop_null().to_pylist() if is_placeholder(v)]
+    return pc.if_else(pc.is_in(values, value_set=pa.array(said, pa.string())), None, values) if said else values
+
+
 def _all(values: Column, test: Callable[[str], bool]) -> bool:
     """At least nine tenths of up to 2,000 distinct values pass."""
     distinct = pc.unique(values).drop_null().to_pylist()
@@ -163,6 +181,15 @@ def _all(values: Column, test: Callable[[str], bool]) -> bool:
 
 def _all_numbers(values: Column) -> bool:
     return _all(values, lambda v: isfinite(number(v)))
+
+
+def _is_phone(value: str) -> bool:
+    return sum(c.isdigit() for c in value) >= 6
+
+
+def _plain(field: str) -> str:
+    """`Job Title`, `job-title` and `job_title` are one name."""
+    return fold(field).strip().replace(" ", "_").replace("-", "_")
 
 
 def _is_date(value: str) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from features import timeline as timelines
 from features.attributes import Attribute, Values
 from features.schema import Schema
-from features.timeline import Ints, Timeline
+from features.timeline import Ints, Past, Timeline
 
 Rows = NDArray[np.float32]
 
@@ -55,20 +55,7 @@ class Known:
             column += width
 
 
-@dataclass(frozen=True)
-class Sent:
-    """Attribute values of n leads as requests tell them: canonical text by column, known whatever the instant."""
-
-    values: Sequence[Mapping[str, str | None]]
-
-    def encode(self, attributes: Sequence[Attribute], lead: Ints, _: Ints, out: Rows) -> None:
-        """What `Known.encode` writes, lead by lead."""
-        for row, values in enumerate(self.values[i] for i in lead.tolist()):
-            told = b"".join([a.written(tuple(map(values.__getitem__, a.inputs))) for a in attributes])
-            out[row] = np.frombuffer(told, np.float32)
-
-
-def compute(schema: Schema, timeline: Timeline, known: Known | Sent, lead: Ints, as_of: Ints) -> Rows:
+def compute(schema: Schema, timeline: Timeline, known: Known, lead: Ints, as_of: Ints) -> Rows:
     """The model's rows for a spine: (m,) lead index, (m,) micros -> float32 (m, columns), in the spine's order; nan where nothing is known."""
     out = np.empty((lead.size, len(schema.columns)), np.float32)
     order = timelines.in_order(lead, as_of)
@@ -80,6 +67,17 @@ def compute(schema: Schema, timeline: Timeline, known: Known | Sent, lead: Ints,
         out[order, : len(schema.features)] = swept
     known.encode(schema.attributes, lead, as_of, out[:, len(schema.features) :])
     return out
+
+
+def compute_told(schema: Schema, leads: Sequence[Past], values: Sequence[Values]) -> tuple[list[int], Rows]:
+    """What `compute` gives for leads told one by one: the code of each one's stage at its instant, -1 before its creation, and its row, float32
+    (n, columns). `values` are its attributes, canonical text in the order of `schema.inputs`."""
+    out = np.empty((len(leads), len(schema.columns)), np.float32)
+    codes = timelines.run_told(schema.program, leads, len(schema.stages), out)
+    if schema.attributes:
+        told = b"".join([write(pick(of_lead)) for of_lead in values for write, pick in schema.writers])
+        out[:, len(schema.features) :] = np.frombuffer(told, np.float32).reshape(len(leads), len(schema.columns) - len(schema.features))
+    return codes, out
 
 
 def _encoded(attribute: Attribute, known: Known, lead: Ints, as_of: Ints) -> NDArray[np.float64]:

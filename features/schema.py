@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.contract import DAY
-from features.attributes import Attribute
+from features.attributes import Attribute, Values
 from features.declarations import EVER, GROUPS, IN_STAGE, WINDOWS, EventType, Feature, declare
 from features.sweep import OP
 from features.timeline import Codes, Program
@@ -83,6 +84,18 @@ class Schema:
     def inputs(self) -> tuple[str, ...]:
         """The attribute columns that are read, such as `lead.industry`, without repeats."""
         return tuple(dict.fromkeys(i for a in self.attributes for i in a.inputs))
+
+    @cached_property
+    def places(self) -> tuple[tuple[Attribute, tuple[int, ...]], ...]:
+        """Each attribute and the places of its inputs among `inputs`."""
+        at = {column: i for i, column in enumerate(self.inputs)}
+        return tuple((attribute, tuple(at[column] for column in attribute.inputs)) for attribute in self.attributes)
+
+    @cached_property
+    def writers(self) -> tuple[tuple[Callable[[Values], bytes], Callable[[Values], Values]], ...]:
+        """What writes each attribute, and what picks its values out of those of `inputs`."""
+        picks = (itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1)) for _, places in self.places)
+        return tuple((attribute.written, pick) for (attribute, _), pick in zip(self.places, picks, strict=True))
 
     @cached_property
     def used(self) -> frozenset[str]:

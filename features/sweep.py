@@ -50,8 +50,9 @@ def _later(time, kind, value, i, j):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _sort_run(order, time, kind, value, low, high):  # type: ignore[no-untyped-def]
-    """Insertion sort of a short run; a heap sort of a long one. Ties are broken by type, then value: rows may come in any order."""
-    if high - low <= 48:
+    """Insertion sort of a short run or of one that is sorted already; a heap sort of a long one. Ties are broken by type, then value: rows may come
+    in any order."""
+    if high - low <= 48 or _is_sorted(order, time, kind, value, low, high):
         for i in range(low + 1, high):
             row = order[i]
             j = i - 1
@@ -66,6 +67,14 @@ def _sort_run(order, time, kind, value, low, high):  # type: ignore[no-untyped-d
     for end in range(size - 1, 0, -1):
         order[low], order[low + end] = order[low + end], order[low]
         _sift(order, time, kind, value, low, 0, end)
+
+
+@njit(cache=True)
+def _is_sorted(order, time, kind, value, low, high):  # type: ignore[no-untyped-def]
+    i = low + 1
+    while i < high and not _later(time, kind, value, order[i - 1], order[i]):
+        i += 1
+    return i >= high
 
 
 @njit(cache=True)
@@ -258,3 +267,54 @@ def sweep(created, event_start, event_time, event_type, event_value, stage_start
                     x = float((entered // DAY_MICROS + 3) % 7)
                 out[row, f] = x
             row += 1
+
+
+@njit(cache=True)
+def _without_repeats(start, time, code, as_of):  # type: ignore[no-untyped-def]
+    """Sorted stage rows (`start` delimits the leads) without those of the stage a lead already stands in, in place -> each lead's stage at its
+    instant, -1 before its first row."""
+    standing_in = np.full(as_of.size, -1)
+    begin, kept = 0, 0
+    for lead in range(as_of.size):
+        end = start[lead + 1]
+        for i in range(begin, end):
+            if i == begin or code[i] != code[i - 1]:
+                time[kept], code[kept] = time[i], code[i]
+                if time[kept] <= as_of[lead]:
+                    standing_in[lead] = code[kept]
+                kept += 1
+        begin, start[lead + 1] = end, kept
+    return standing_in
+
+
+@njit(cache=True)
+def sweep_told(told, value, stages, slots, member, windows, op, slot, window, other, out):  # type: ignore[no-untyped-def]
+    """`sweep` of leads told one by one, at one instant each, out of one line of numbers: for each row of `out` the instants of creation and of
+    knowledge, how many events and entries, then the events' times and types, then the entries' times and stages. `value` (events,) is nan for
+    none. Rows in any order; an event of a type below 0 is left out. Returns each lead's stage, -1 before its creation.
+    """
+    leads, events = len(out), value.size
+    created, as_of, every = np.empty(leads, np.int64), np.empty(leads, np.int64), np.arange(leads)
+    of_event, of_entry = np.empty(events, np.int64), np.empty((told.size - 4 * leads) // 2 - events + leads, np.int64)
+    time, kind, millionths = np.empty(events, np.int64), np.empty(events, np.int16), np.empty(events, np.int64)
+    entered, code = np.empty(of_entry.size, np.int64), np.empty(of_entry.size, np.int16)
+    at, event, entry = 0, 0, 0
+    for lead in range(leads):
+        created[lead], as_of[lead], heard, stood = told[at], told[at + 1], told[at + 2], told[at + 3]
+        at += 4
+        for i in range(heard):
+            of_event[event], time[event], kind[event] = lead, told[at + i], told[at + heard + i]
+            millionths[event] = NO_VALUE if math.isnan(value[event]) else np.int64(np.rint(value[event] * 1e6))
+            event += 1
+        at += 2 * heard
+        of_entry[entry], entered[entry], code[entry] = lead, created[lead], 0
+        for i in range(stood):
+            entry += 1
+            of_entry[entry], entered[entry], code[entry] = lead, max(told[at + i], created[lead]), told[at + stood + i]
+        at, entry = at + 2 * stood, entry + 1
+    event_start, time, kind, millionths = sort_by_lead(leads, of_event, time, kind, millionths)
+    stage_start, entered, code, _ = sort_by_lead(leads, of_entry, entered, code, np.zeros(of_entry.size, np.int64))
+    standing_in = _without_repeats(stage_start, entered, code, as_of)
+    sweep(created, event_start, time, kind, millionths, stage_start, entered, code, stages, slots, member, windows, op, slot, window, other,
+          every, as_of, out)  # fmt: skip
+    return standing_in

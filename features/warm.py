@@ -4,9 +4,9 @@ import numpy as np
 
 from data.contract import DAY
 from features.declarations import EventType
-from features.rows import Known, compute
+from features.rows import Known, compute, compute_told
 from features.schema import Schema
-from features.timeline import build
+from features.timeline import Past, build
 
 
 def warm() -> None:
@@ -17,6 +17,7 @@ def warm() -> None:
     timeline = build(at, (one, one.astype(np.int16), at, at), (nothing, nothing.astype(np.int16), nothing), 2)
     timeline.standing(one, at)
     compute(schema, timeline, Known({}, {}), one, at)
+    compute_told(schema, [Past(DAY, DAY, [DAY], [0], [0.0], [], [])], [()])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ from registry.calibrator import Calibrator
 from registry.models import Floats, Model, Rows, model_from_document
 
 FORMAT = 1
+OUTCOME = "outcome"
+"""The one transition of a flat file, which names no stages: from lead to the outcome, whenever it comes (`horizon_days` 0)."""
+FLAT_PATH = ("lead", OUTCOME)
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, LookupError, AttributeError, ValueError, TypeError)
 """What reading changed bytes can end in, from the archive down to the models."""
 Z90 = 1.6448536269514722
@@ -40,6 +43,11 @@ class HopModel:
     spread: Model
     population: Floats
     evaluation: Mapping[str, Any]
+
+    @property
+    def direct(self) -> bool:
+        """Whether it is the next step of who stands in `stage`, not one further ahead."""
+        return self.transition == OUTCOME or self.transition.startswith(f"{self.stage}->")
 
     def log_odds(self, X: Rows) -> Floats:
         """(n, p) -> (n,) calibrated."""
@@ -168,8 +176,8 @@ class Bundle:
 
 
 def transitions(path: tuple[str, ...]) -> tuple[str, ...]:
-    """The steps between neighbouring stages: ("lead->prospect", "prospect->opportunity")."""
-    return tuple(f"{a}->{b}" for a, b in pairwise(path))
+    """The steps between neighbouring stages: ("lead->prospect", "prospect->opportunity"); `outcome` alone for a flat file."""
+    return (OUTCOME,) if path == FLAT_PATH else tuple(f"{a}->{b}" for a, b in pairwise(path))
 
 
 def _hop(document: Mapping[str, Any], texts: Mapping[str, str]) -> HopModel:

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from registry.tree_kernels import TABLE_LEAVES, Bits, Floats, Ints, Masks, fill_cells, find_entries, find_slots
+from registry.tree_kernels import fill_cells
+from registry.tree_paths import TABLE_LEAVES, Bits, Floats, Ints, Longs, find_entries, find_slots
 
 
 @dataclass(frozen=True)
 class ShapTables:
-    """Flat arrays over all trees. Slot: one feature of one tree. Entry: one feature on the path to one leaf.
+    """Flat arrays over all trees. Slot: one feature of one tree, in `slot_column` of the row. Entry: one feature on the path to one leaf.
 
     From `cells[cell_start[t] + pattern * (slots + 1)]` on stand the leaf that the row reaches and the contribution of each
     slot, in the model's unit, side by side: they are read together. Trees above TABLE_LEAVES have no cells.
@@ -28,13 +29,13 @@ class ShapTables:
     """
 
     slot_start: Ints
-    slot_feature: Ints
+    slot_column: Longs
     entry_start: Ints
     entry_slot: Ints
-    care: Masks
-    want: Masks
+    care: Longs
+    want: Longs
     zero: Floats
-    cell_start: Masks
+    cell_start: Longs
     cells: Floats
 
 
@@ -47,9 +48,11 @@ def build_tables(
     node_count: Floats,
     leaf_count: Floats,
     leaf_value: Floats,
-    reached: Floats,
+    reached: tuple[Longs, Floats],
+    columns: Longs,
 ) -> ShapTables:
-    """Tables of all trees: some 0.2 ms and at most 8 KB a tree; `reached` are their `score_cells`. The caller refuses trees above MOST_LEAVES."""
+    """Tables of all trees: some 0.2 ms and at most 8 KB a tree; `reached` are their `score_cells`, `columns` where the features
+    stand in a row. The caller refuses trees above MOST_LEAVES."""
     slots, slot_start, slot_of = find_slots(node_start, feature)
     above = _parents(left, right, len(leaf_value))
     entry_start, entry_slot, care, want, zero = find_entries(node_start, leaf_start, slot_of, *above, node_count, leaf_count)
@@ -58,8 +61,8 @@ def build_tables(
     sizes = np.where(splits < TABLE_LEAVES, width << np.minimum(splits, TABLE_LEAVES), 0)
     cell_start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     cells = np.zeros(cell_start[-1])
-    fill_cells(cells, cell_start, node_start, leaf_start, slot_start, entry_start, entry_slot, care, want, zero, leaf_value, reached)
-    return ShapTables(slot_start, slots, entry_start, entry_slot, care, want, zero, cell_start, cells)
+    fill_cells(cells, cell_start, node_start, leaf_start, slot_start, entry_start, entry_slot, care, want, zero, leaf_value, *reached)
+    return ShapTables(slot_start, columns[slots], entry_start, entry_slot, care, want, zero, cell_start, cells)
 
 
 def _parents(left: Ints, right: Ints, leaves: int) -> tuple[Ints, Bits, Ints, Bits]:
@@ -69,3 +72,12 @@ def _parents(left: Ints, right: Ints, leaves: int) -> tuple[Ints, Bits, Ints, Bi
     above[left] = above[right] = np.arange(len(left), dtype=np.int32)
     is_left[left] = True
     return above[: len(left)], is_left[: len(left)], above[len(left) :][::-1].copy(), is_left[len(left) :][::-1].copy()
+
+
+def _none() -> ShapTables:
+    ints, longs, floats = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)
+    return ShapTables(ints, longs, ints, ints, longs, longs, floats, longs, floats)
+
+
+NO_TABLES = _none()
+"""Of models that are only asked for their score."""

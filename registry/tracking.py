@@ -3,7 +3,7 @@
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +58,9 @@ def _client() -> MlflowClient:
     return MlflowClient()
 
 
-def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, figures: Mapping[str, Figure]) -> str:
+def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, figures: Mapping[str, Figure], page: str) -> str:
     """Records a training and registers its bundle as a new version, whose name it returns: parameters, metrics
-    (`lead_to_prospect/auc`), plots, data digest, config."""
+    (`lead_to_prospect/auc`), plots, the `page` for people (HTML), data digest, config."""
     client = _client()
     experiment = client.get_experiment_by_name(NAME)
     where = (leadscore_home() / "artifacts").resolve().as_uri() if not os.environ.get("LEADSCORE_MLFLOW_URI") else None
@@ -71,6 +71,7 @@ def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, f
         mlflow.set_tags({"bundle_hash": bundle.hash, "schema_hash": bundle.schema.hash, "data_digest": str(bundle.about["data_digest"])})
         mlflow.log_dict(dict(bundle.funnel), "funnel.json")
         mlflow.log_text(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode(), "report.json")
+        mlflow.log_text(page, "report.html")
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"plots/{name}.png")
         pyarrow.parquet.write_table(forward, Path(folder) / FORWARD_FILE)
@@ -78,6 +79,16 @@ def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, f
         version = _register(client, bundle, run.info.run_id, Path(folder))
         client.set_registered_model_alias(NAME, CHALLENGER, version)
         return version
+
+
+def log_decision(version: str, champion: str | None, promoted: bool, reasons: Sequence[str], churn: Mapping[str, Any] | None) -> None:
+    """Records beside a version's run why it serves, or does not, and whose place it asked for; of the churn all but who moved."""
+    client = _client()
+    run_id = str(client.get_model_version(NAME, version).run_id)
+    numbers = {name: value for name, value in (churn or {}).items() if name != "movers"}
+    client.log_dict(run_id, {"champion": champion, "promote": promoted, "reasons": list(reasons), "churn": numbers or None}, "decision.json")
+    for name in ("moved", "up", "down") if churn else ():
+        client.log_metric(run_id, f"churn/{name}", numbers[name])
 
 
 def _register(client: MlflowClient, bundle: Bundle, run_id: str, folder: Path) -> str:
@@ -167,7 +178,10 @@ def bundle_bytes(version: str) -> bytes:
 
 def forward_of(version: str) -> pa.Table:
     """What the version's forward twins said on their test: lead_id, as_of, stage, transition, horizon_days, y, probability."""
-    run_id = _client().get_model_version(NAME, version).run_id
+    try:
+        run_id = _client().get_model_version(NAME, version).run_id
+    except mlflow.exceptions.MlflowException as error:
+        raise _unknown(version) from error
     with _artifact(version, f"runs:/{run_id}/{FORWARD_FILE}") as file:
         return pyarrow.parquet.read_table(file)
 
@@ -179,9 +193,13 @@ def _artifact(version: str, uri: str) -> Iterator[Path]:
         try:
             path = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
         except mlflow.exceptions.MlflowException as error:
-            there = ", ".join(v.version for v in versions()) or "none"
-            raise DataError(f"version {version} is not in the registry; there are: {there}. `leadscore models` lists them.") from error
+            raise _unknown(version) from error
         yield path
+
+
+def _unknown(version: str) -> DataError:
+    there = ", ".join(v.version for v in versions()) or "none"
+    return DataError(f"version {version} is not in the registry; there are: {there}. `leadscore models` lists them.")
 
 
 def move_alias(version: str) -> None:

@@ -1,190 +1,30 @@
-"""Compiled loops over rows and trees, for one row and in blocks of rows.
+"""Compiled loops over trees: what they say of rows, for one row and for many, and the tables that explain them.
 
 All in this one file: numba renews a cached kernel when the file of that kernel changes, not when the file of one it calls does.
 
-Each row's sums are made in the order of the trees in both, so one row and a million rows give the same bits. In a block the
-outcomes of a split are found for all rows at once, and what a tree has to say is read from its small table while that is in
-the nearest cache.
+A row is not led down each tree. The splits of all trees stand in order of what they ask ("lane": a column and its two rules for zero and for
+missing) and of their threshold; a value goes right at those below it, so that going through these alone finds the outcome of every split, at
+unit stride. What a tree has to say to its outcomes is then one look-up. [Lucchese et al. 2015, QuickScorer]
+
+Each row's sums are made in the order of the trees, so one row and a million rows give the same bits. The interpreter's lock is kept: for
+microseconds' work, giving it up would mean waiting for it behind a busy thread.
 """
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-TABLE_LEAVES = 8
+from registry.tree_paths import Floats, Ints, Longs, Rows
+
 MOST_LEAVES = 63
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int32]
-Masks = NDArray[np.int64]
-Longs = NDArray[np.int64]
-Bits = NDArray[np.bool_]
-Rows = NDArray[np.float32]
-
-BLOCK = 256
+"""Leaves of a tree that can be explained: the outcomes of its splits fit into one number."""
 
 # LightGBM reads anything this close to zero as zero.
 _ZERO = float(np.float32(1e-35))
+_Index = np.uintp
+"""Of an index that is never negative: numba leaves out the turn that Python gives to those."""
 
 
-@njit(cache=True, nogil=True)
-def _clean(X: Rows, columns: Longs, values: Floats) -> None:
-    """Copies `columns` (p,) of rows (n, width) to (p, n) of float64, what LightGBM takes for zero made zero."""
-    for row in range(len(X)):
-        for place in range(len(columns)):
-            value = np.float64(X[row, columns[place]])
-            values[place, row] = 0.0 if abs(value) <= _ZERO else value
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _goes_left(value: float, threshold: float, zero_left: bool, nan_left: bool) -> bool:
-    """Which way a cleaned value goes at a split."""
-    way = value <= threshold
-    way = zero_left if value == 0.0 else way
-    return nan_left if value != value else way
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _pattern_of_one(values: Floats, feature: Ints, threshold: Floats, zero_left: Bits, nan_left: Bits, first: int, last: int) -> int:
-    """`_find_patterns` for one row, without the call and the views that would cost more than its splits."""
-    pattern = 0
-    for node in range(first, last):
-        way = _goes_left(values[feature[node], 0], threshold[node], zero_left[node], nan_left[node])
-        pattern |= int(way) << int(node - first)
-    return pattern
-
-
-@njit(cache=True, nogil=True)
-def _find_patterns(
-    values: Floats,
-    rows: int,
-    feature: Ints,
-    threshold: Floats,
-    zero_left: Bits,
-    nan_left: Bits,
-    first: int,
-    last: int,
-    pattern: Masks,
-) -> None:
-    """Outcomes of the splits [first, last) of one tree for each row: bit j is set when split first + j goes left."""
-    pattern[:rows] = 0
-    for node in range(first, last):
-        column, bit = values[feature[node]], np.int64(1) << np.int64(node - first)
-        limit, by_zero, by_nan = threshold[node], zero_left[node], nan_left[node]
-        for row in range(rows):
-            pattern[row] |= bit if _goes_left(column[row], limit, by_zero, by_nan) else np.int64(0)
-
-
-@njit(cache=True, nogil=True)
-def score_cells(node_start: Ints, root: Ints, left: Ints, right: Ints, leaf_value: Floats) -> Floats:
-    """Leaf value of each tree and pattern, (T, 2^(TABLE_LEAVES - 1)); a tree above TABLE_LEAVES leaves has none."""
-    cells = np.zeros((len(root), 1 << (TABLE_LEAVES - 1)))
-    for tree in range(len(root)):
-        splits = node_start[tree + 1] - node_start[tree]
-        for pattern in range(1 << splits if splits < TABLE_LEAVES else 0):
-            node = root[tree]
-            while node >= 0:
-                node = left[node] if pattern >> (node - node_start[tree]) & 1 else right[node]
-            cells[tree, pattern] = leaf_value[~node]
-    return cells
-
-
-@njit(cache=True, nogil=True)
-def add_scores(
-    X: Rows,
-    columns: Longs,
-    node_start: Ints,
-    root: Ints,
-    feature: Ints,
-    threshold: Floats,
-    zero_left: Bits,
-    nan_left: Bits,
-    left: Ints,
-    right: Ints,
-    leaf_value: Floats,
-    cells: Floats,
-    out: Floats,
-) -> None:
-    """Adds each tree's leaf to out (n,), in the order of the trees: from its cells, or walking down a tree without."""
-    size = min(BLOCK, len(X))
-    values, pattern = np.empty((len(columns), size)), np.empty(size, np.int64)
-    for start in range(0, len(X), BLOCK):
-        rows = min(BLOCK, len(X) - start)
-        _clean(X[start : start + rows], columns, values)
-        for tree in range(len(root)):
-            first, last = node_start[tree], node_start[tree + 1]
-            if rows == 1 and last - first < TABLE_LEAVES:
-                one = _pattern_of_one(values, feature, threshold, zero_left, nan_left, first, last)
-                out[start] += cells[tree, one]
-                continue
-            if last - first < TABLE_LEAVES:
-                _find_patterns(values, rows, feature, threshold, zero_left, nan_left, first, last, pattern)
-                for row in range(rows):
-                    out[start + row] += cells[tree, pattern[row]]
-                continue
-            for row in range(rows):
-                node = root[tree]
-                while node >= 0:
-                    way = _goes_left(values[feature[node], row], threshold[node], zero_left[node], nan_left[node])
-                    node = left[node] if way else right[node]
-                out[start + row] += leaf_value[~node]
-
-
-@njit(cache=True, nogil=True)
-def find_slots(node_start: Ints, feature: Ints) -> tuple[Ints, Ints, Ints]:
-    """The different features of each tree, where each tree's begin, and the slot of each split in its tree."""
-    slots, slot_of = np.empty(len(feature), np.int32), np.empty(len(feature), np.int32)
-    slot_start = np.zeros(len(node_start), np.int32)
-    used = 0
-    for tree in range(len(node_start) - 1):
-        for node in range(node_start[tree], node_start[tree + 1]):
-            slot = slot_start[tree]
-            while slot < used and slots[slot] != feature[node]:
-                slot += 1
-            if slot == used:
-                slots[slot] = feature[node]
-                used += 1
-            slot_of[node] = slot - slot_start[tree]
-        slot_start[tree + 1] = used
-    return slots[:used].copy(), slot_start, slot_of
-
-
-@njit(cache=True, nogil=True)
-def find_entries(
-    node_start: Ints,
-    leaf_start: Ints,
-    slot_of: Ints,
-    parent: Ints,
-    is_left: Bits,
-    leaf_parent: Ints,
-    leaf_is_left: Bits,
-    node_count: Floats,
-    leaf_count: Floats,
-) -> tuple[Ints, Ints, Masks, Masks, Floats]:
-    """Entries of each leaf, found by walking up to the root: where they begin, slot, care, want, zero."""
-    room = np.sum(np.diff(node_start) * np.diff(leaf_start))
-    start, slot, zero = np.zeros(len(leaf_count) + 1, np.int32), np.empty(room, np.int32), np.ones(room)
-    care, want = np.zeros(room, np.int64), np.zeros(room, np.int64)
-    used = 0
-    for tree in range(len(node_start) - 1):
-        for leaf in range(leaf_start[tree], leaf_start[tree + 1]):
-            node, left_way, count = leaf_parent[leaf], leaf_is_left[leaf], leaf_count[leaf]
-            while node >= 0:
-                entry = start[leaf]
-                while entry < used and slot[entry] != slot_of[node]:
-                    entry += 1
-                slot[entry] = slot_of[node]
-                used = max(used, entry + 1)
-                bit = np.int64(1) << np.int64(node - node_start[tree])
-                care[entry] |= bit
-                want[entry] |= bit if left_way else np.int64(0)
-                zero[entry] *= count / max(node_count[node], 1.0)
-                left_way, count, node = is_left[node], node_count[node], parent[node]
-            start[leaf + 1] = used
-    return start, slot[:used].copy(), care[:used].copy(), want[:used].copy(), zero[:used].copy()
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _add_leaf(
     phi: Floats,
     base: int,
@@ -192,8 +32,8 @@ def _add_leaf(
     first: int,
     last: int,
     slot: Ints,
-    care: Masks,
-    want: Masks,
+    care: Longs,
+    want: Longs,
     zero: Floats,
     value: float,
     poly: Floats,
@@ -219,22 +59,23 @@ def _add_leaf(
         phi[base + slot[entry]] += value * (one - zero[entry]) * total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def fill_cells(
     cells: Floats,
-    cell_start: Masks,
+    cell_start: Longs,
     node_start: Ints,
     leaf_start: Ints,
     slot_start: Ints,
     entry_start: Ints,
     slot: Ints,
-    care: Masks,
-    want: Masks,
+    care: Longs,
+    want: Longs,
     zero: Floats,
     value: Floats,
+    reached_start: Longs,
     reached: Floats,
 ) -> None:
-    """`reached` are the `score_cells`."""
+    """`reached` and where each tree's begin are the `score_cells`."""
     poly = np.empty(MOST_LEAVES + 1)
     for tree in range(len(node_start) - 1):
         if cell_start[tree] == cell_start[tree + 1]:
@@ -242,67 +83,111 @@ def fill_cells(
         width = slot_start[tree + 1] - slot_start[tree] + 1
         for pattern in range(1 << (node_start[tree + 1] - node_start[tree])):
             base = cell_start[tree] + pattern * width
-            cells[base] = reached[tree, pattern]
+            cells[base] = reached[reached_start[tree] + pattern]
             for leaf in range(leaf_start[tree], leaf_start[tree + 1]):
                 first, last = entry_start[leaf], entry_start[leaf + 1]
                 _add_leaf(cells, base + 1, pattern, first, last, slot, care, want, zero, value[leaf], poly)
 
 
-@njit(cache=True, nogil=True)
-def add_contributions(
+@njit(cache=True, inline="always")
+def _find_patterns(
     X: Rows,
-    columns: Longs,
-    node_start: Ints,
-    leaf_start: Ints,
+    row: int,
+    lane_column: Longs,
+    lane_zero: Floats,
+    lane_nan: Floats,
+    lane_start: Longs,
+    limit: Floats,
+    split: Longs,
+    lanes: Floats,
+    pattern: Longs,
+) -> None:
+    """Outcomes of the splits for one row: bit j of a tree's pattern stays set where its split j goes left. Also what each lane holds."""
+    for lane in range(len(lane_column)):
+        value = np.float64(X[row, _Index(lane_column[lane])])
+        value = lane_zero[lane] if abs(value) <= _ZERO else value
+        value = lane_nan[lane] if value != value else value
+        lanes[lane] = value
+        at, end = _Index(lane_start[lane]), _Index(lane_start[lane + 1])
+        while at < end and not value <= limit[at]:
+            pattern[_Index(split[at] >> 6)] ^= np.int64(1) << (split[at] & 63)
+            at += _Index(1)
+
+
+@njit(cache=True, inline="always")
+def _leaf(lanes: Floats, root: int, node: Ints, limit: Floats) -> int:
+    """The leaf that a row reaches by walking down a tree."""
+    at = root
+    while at >= 0:
+        at = node[at, 1] if lanes[node[at, 0]] <= limit[at] else node[at, 2]
+    return ~at
+
+
+@njit(cache=True)
+def add_up(
+    X: Rows,
+    first: int,
+    last: int,
+    place: Longs,
+    model_start: Longs,
+    lane_column: Longs,
+    lane_zero: Floats,
+    lane_nan: Floats,
+    lane_start: Longs,
+    limit: Floats,
+    split: Longs,
+    all_left: Longs,
+    score_start: Longs,
+    score_cells: Floats,
     root: Ints,
-    feature: Ints,
-    threshold: Floats,
-    zero_left: Bits,
-    nan_left: Bits,
-    left: Ints,
-    right: Ints,
+    node: Ints,
+    node_limit: Floats,
+    leaf_start: Ints,
     leaf_value: Floats,
     slot_start: Ints,
-    slot_feature: Ints,
+    slot_column: Longs,
     entry_start: Ints,
     entry_slot: Ints,
-    care: Masks,
-    want: Masks,
+    care: Longs,
+    want: Longs,
     zero: Floats,
-    cell_start: Masks,
+    cell_start: Longs,
     cells: Floats,
     score: Floats,
     out: Floats,
 ) -> None:
-    """Adds each tree's leaf to score (n,), as `add_scores` does, and its contributions to out (n, width or more): from its cells, or leaf by leaf
-    for a tree without. The outcomes of the splits are found once for both."""
-    size = min(BLOCK, len(X))
-    values, pattern = np.empty((len(columns), size)), np.empty(size, np.int64)
+    """Writes each model's raw score of the rows [first, last) of X (n, width) into score[place[model]] (n,), and adds the first model's contributions
+    to out (n, width or more) unless that has no rows: from a tree's cells, or walking down and leaf by leaf in a tree without."""
+    lanes, pattern = np.empty(len(lane_column)), np.empty(len(all_left), np.int64)
     phi, poly, no_base = np.empty(MOST_LEAVES + 1), np.empty(MOST_LEAVES + 1), int(np.int64(0))  # a bare 0 would be a type of its own
-    for start in range(0, len(X), BLOCK):
-        rows = min(BLOCK, len(X) - start)
-        _clean(X[start : start + rows], columns, values)
-        for tree in range(len(node_start) - 1):
-            first, last = node_start[tree], node_start[tree + 1]
-            if rows > 1:
-                _find_patterns(values, rows, feature, threshold, zero_left, nan_left, first, last, pattern)
-            else:
-                pattern[0] = _pattern_of_one(values, feature, threshold, zero_left, nan_left, first, last)
-            slots, width = slot_start[tree], slot_start[tree + 1] - slot_start[tree]
-            for row in range(rows):
+    for row in range(first, last):
+        pattern[:] = all_left
+        _find_patterns(X, row, lane_column, lane_zero, lane_nan, lane_start, limit, split, lanes, pattern)
+        for model in range(len(place)):
+            total, first_tree, last_tree = 0.0, model_start[model], model_start[model + 1]
+            if model > 0 or len(out) == 0:
+                for tree in range(first_tree, last_tree):
+                    cell = score_start[tree]
+                    if cell < score_start[tree + 1]:
+                        total += score_cells[_Index(cell + pattern[tree])]
+                    else:
+                        total += leaf_value[_leaf(lanes, root[tree], node, node_limit)]
+                score[place[model], row] = total
+                continue
+            for tree in range(first_tree, last_tree):
+                slots = slot_start[tree]
+                width = slot_start[tree + 1] - slots
                 if cell_start[tree] < cell_start[tree + 1]:
-                    base = cell_start[tree] + pattern[row] * (width + 1)
-                    score[start + row] += cells[base]
+                    cell = cell_start[tree] + pattern[tree] * (width + 1)
+                    total += cells[_Index(cell)]
                     for slot in range(width):
-                        out[start + row, columns[slot_feature[slots + slot]]] += cells[base + 1 + slot]
+                        out[row, _Index(slot_column[_Index(slots + slot)])] += cells[_Index(cell + 1 + slot)]
                     continue
-                node = root[tree]
-                while node >= 0:
-                    node = left[node] if pattern[row] >> (node - first) & 1 else right[node]
-                score[start + row] += leaf_value[~node]
+                total += leaf_value[_leaf(lanes, root[tree], node, node_limit)]
                 phi[:width] = 0.0
                 for leaf in range(leaf_start[tree], leaf_start[tree + 1]):
                     begin, end = entry_start[leaf], entry_start[leaf + 1]
-                    _add_leaf(phi, no_base, pattern[row], begin, end, entry_slot, care, want, zero, leaf_value[leaf], poly)
+                    _add_leaf(phi, no_base, pattern[tree], begin, end, entry_slot, care, want, zero, leaf_value[leaf], poly)
                 for slot in range(width):
-                    out[start + row, columns[slot_feature[slots + slot]]] += phi[slot]
+                    out[row, slot_column[slots + slot]] += phi[slot]
+            score[place[model], row] = total

@@ -3,16 +3,20 @@
 A score is the same as the booster's own, added up in the same order; contributions are its `pred_contrib`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from registry.forest import Forest
 from registry.shap_tables import ShapTables, build_tables
-from registry.tree_kernels import MOST_LEAVES, Bits, Floats, Ints, Longs, Rows, add_contributions, add_scores, score_cells
+from registry.tree_kernels import MOST_LEAVES
+from registry.tree_paths import Bits, Floats, Ints, Longs, Rows, score_cells
 from registry.tree_text import UnsupportedModel, read_text
 
 __all__ = ["Trees", "UnsupportedModel", "contributions", "expected_value", "explained", "parse_trees", "raw_score"]
+
+_FIRST = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +46,8 @@ class Trees:
     width: int
 
     @cached_property
-    def score_cells(self) -> Floats:
-        """The leaf that each outcome of a tree's splits leads to: 1 KB a tree."""
+    def score_cells(self) -> tuple[Longs, Floats]:
+        """The leaf that each outcome of a tree's splits leads to, at most 1 KB a tree, and where each tree's begin."""
         return score_cells(self.node_start, self.root, self.left, self.right, self.leaf_value)
 
     @cached_property
@@ -62,7 +66,18 @@ class Trees:
             self.leaf_count,
             self.leaf_value,
             self.score_cells,
+            self.columns,
         )
+
+    @cached_property
+    def forest(self) -> Forest:
+        """These trees alone, for scores."""
+        return Forest.of([self])
+
+    @cached_property
+    def explained_forest(self) -> Forest:
+        """The same, for contributions as well."""
+        return replace(self.forest, tables=self.shap_tables)
 
     @cached_property
     def expected(self) -> float:
@@ -116,57 +131,16 @@ def _placed(features: int, columns: Longs | None, width: int | None) -> tuple[Lo
 
 def raw_score(trees: Trees, X: Rows) -> Floats:
     """The booster's `raw_score=True`, (n, width) float32 -> (n,): log-odds for a binary objective. NaN is missing."""
-    rows = _checked(trees, X)
-    out = np.zeros(len(rows))
-    add_scores(
-        rows,
-        trees.columns,
-        trees.node_start,
-        trees.root,
-        trees.feature,
-        trees.threshold,
-        trees.zero_left,
-        trees.nan_left,
-        trees.left,
-        trees.right,
-        trees.leaf_value,
-        trees.score_cells,
-        out,
-    )
-    return out
+    score = np.empty((1, len(X)))
+    trees.forest.add(X, _FIRST, score)
+    return np.asarray(score[0])
 
 
 def explained(trees: Trees, X: Rows) -> tuple[Floats, Floats]:
     """`raw_score` and `contributions` for little more than the latter."""
-    rows, tables = _checked(trees, X), trees.shap_tables
-    score, out = np.zeros(len(rows)), np.zeros((len(rows), rows.shape[1] + 1))
-    out[:, -1] = trees.expected
-    add_contributions(
-        rows,
-        trees.columns,
-        trees.node_start,
-        trees.leaf_start,
-        trees.root,
-        trees.feature,
-        trees.threshold,
-        trees.zero_left,
-        trees.nan_left,
-        trees.left,
-        trees.right,
-        trees.leaf_value,
-        tables.slot_start,
-        tables.slot_feature,
-        tables.entry_start,
-        tables.entry_slot,
-        tables.care,
-        tables.want,
-        tables.zero,
-        tables.cell_start,
-        tables.cells,
-        score,
-        out,
-    )
-    return score, out
+    score, out = np.empty((1, len(X))), np.zeros((len(X), trees.width + 1))
+    trees.explained_forest.add(X, _FIRST, score, out)
+    return score[0], out
 
 
 def contributions(trees: Trees, X: Rows) -> Floats:
@@ -177,15 +151,6 @@ def contributions(trees: Trees, X: Rows) -> Floats:
 def expected_value(trees: Trees) -> float:
     """Mean raw score over the rows that the trees were grown on: where `contributions` start from."""
     return trees.expected
-
-
-def _checked(trees: Trees, X: Rows) -> Rows:
-    """Rows as the kernels take them; any other width is a mistake that must not be scored."""
-    if X.ndim != 2 or X.shape[1] != trees.width:
-        raise ValueError(f"Rows must have {trees.width} features (n, p); their shape is {X.shape}.")
-    if X.dtype == np.float32 and X.flags.c_contiguous and X.flags.writeable:
-        return X
-    return np.require(X, np.float32, ["C", "W"])  # another layout would be compiled for anew, within a request
 
 
 def _starts(sizes: list[int]) -> Ints:

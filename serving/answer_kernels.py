@@ -10,45 +10,52 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Longs = NDArray[np.int64]
+Rows = NDArray[np.float32]
 Bits = NDArray[np.bool_]
+_Index = np.uintp
+"""Of an index that is never negative: numba leaves out the turn that Python gives to those."""
 
 
 @njit(cache=True)
-def laid_out(raw: Floats, deviation: Floats, half_width: float, ends: Floats) -> tuple[Floats, Floats]:
-    """(points, -|points|), (3n + m,): raw scores (n,), both ends of their intervals, and `ends` (m,), in one line."""
-    n, m = len(raw), len(ends)
-    points, nearness = np.empty(3 * n + m), np.empty(3 * n + m)
-    for i in range(n):
-        half = half_width * deviation[i]
-        points[i], points[n + i], points[2 * n + i] = raw[i], raw[i] - half, raw[i] + half
-    points[3 * n :] = ends
-    for i in range(len(points)):
-        nearness[i] = -abs(points[i])
-    return points, nearness
+def laid_out(raw: Floats, deviation: Floats, half_width: float, base: Floats, moved: Floats) -> Floats:
+    """(2, 3hn + 2m): points and -|points|. The points are raw scores (h, n) of h hops, both ends of their intervals, then `base` (m,), and that with
+    all that has `moved` it (m,), in one line."""
+    hops, rows = raw.shape
+    n, m = hops * rows, len(base)
+    out = np.empty((2, 3 * n + 2 * m))
+    for hop in range(hops):
+        for row in range(rows):
+            i, half = hop * rows + row, half_width * deviation[hop, row]
+            out[0, i], out[0, n + i], out[0, 2 * n + i] = raw[hop, row], raw[hop, row] - half, raw[hop, row] + half
+    for row in range(m):
+        out[0, 3 * n + row], out[0, 3 * n + m + row] = base[row], base[row] + moved[row]
+    for i in range(out.shape[1]):
+        out[1, i] = -abs(out[0, i])
+    return out
 
 
 @njit(cache=True)
-def bend(points: Floats, softened: Floats, rows: int, low: Floats, high: Floats, shift: Floats) -> None:
-    """`registry.calibrator.bent` in place, each hop's `rows` points by its own calibrator, what lies behind the hops by the first; `softened` is
-    log(1 + exp(-|points|)) and becomes -|log-odds|."""
+def bend(points: Floats, rows: int, low: Floats, high: Floats, shift: Floats) -> None:
+    """`registry.calibrator.bent` of points[0] in place, each hop's `rows` points by its own calibrator, what lies behind the hops by the first;
+    points[1] is log(1 + exp(-|points|)) and becomes -|log-odds|."""
     n = len(low) * rows
-    for i in range(len(points)):
+    for i in range(points.shape[1]):
         hop = (i % n) // rows if i < 3 * n else 0
-        x = points[i]
-        points[i] = shift[hop] + high[hop] * max(x, 0.0) + low[hop] * min(x, 0.0) + (high[hop] - low[hop]) * softened[i]
-        softened[i] = -abs(points[i])
+        x = points[0, i]
+        points[0, i] = shift[hop] + high[hop] * max(x, 0.0) + low[hop] * min(x, 0.0) + (high[hop] - low[hop]) * points[1, i]
+        points[1, i] = -abs(points[0, i])
 
 
 @njit(cache=True)
-def judged(log_odds: Floats, shrunk: Floats, rows: int, start: Ints, population: Floats) -> Floats:
-    """(4, n): probability, low, high, and mid-rank percentile among the hop's population, which lies in `population` from its `start` on.
-    `shrunk` is exp(-|log-odds|)."""
+def judged(points: Floats, rows: int, start: Longs, population: Floats) -> Floats:
+    """(4, hn): probability, low, high, and mid-rank percentile among the hop's population, which lies in `population` from its `start` on.
+    points[0] are log-odds, points[1] exp(-|log-odds|)."""
     n = (len(start) - 1) * rows
     out = np.empty((4, n))
     for i in range(3 * n):
-        above = 1.0 if log_odds[i] >= 0.0 else shrunk[i]
-        out[i // n, i % n] = above / (1.0 + shrunk[i])
+        above = 1.0 if points[0, i] >= 0.0 else points[1, i]
+        out[i // n, i % n] = above / (1.0 + points[1, i])
     for i in range(n):
         first, last = start[i // rows], start[i // rows + 1]
         below, upto = _place(population, first, last, out[0, i], False), _place(population, first, last, out[0, i], True)
@@ -70,16 +77,6 @@ def _place(ordered: Floats, first: int, last: int, value: float, equal_too: bool
 
 
 @njit(cache=True)
-def ends_of(base: Floats, moved: Floats) -> Floats:
-    """(n,), (n,) -> (2n,): the bases, and the bases with all that moves them."""
-    rows = len(moved)
-    ends = np.empty(2 * rows)
-    for row in range(rows):
-        ends[row], ends[rows + row] = base[row], base[row] + moved[row]
-    return ends
-
-
-@njit(cache=True)
 def stretched(contributions: Floats, moved: Floats, calibrated: Floats) -> Floats:
     """Contributions (n, p + 1), which sum to `moved` (n,) beside their base -> effects (n, p) that lead from the calibrated base to the calibrated
     end, each row's by one factor; `calibrated` (2n,) holds the bases, then the ends."""
@@ -93,68 +90,85 @@ def stretched(contributions: Floats, moved: Floats, calibrated: Floats) -> Float
 
 
 @njit(cache=True)
-def ranked(effects: Floats, order: Ints, start: Ints, of_firm: Bits, room: int) -> tuple[Floats, Floats, Ints]:
-    """Effects (n, p) summed within each of g groups (the columns order[start[i]:start[i + 1]]) -> (n, g); all they weigh and what the firm's
-    weigh, (n, 2); and the places of the strongest `room` each way, strongest first, (n, 2 * room), -1 behind the last."""
+def ranked(effects: Floats, X: Rows, order: Longs, start: Longs, of_firm: Bits, of_levels: Bits, room: int) -> tuple[Floats, Floats, Longs]:
+    """Effects (n, p) of rows X (n, p), summed within each of g groups (the columns order[start[i]:start[i + 1]]) -> (n, g).
+
+    Of the strongest `room` groups each way, strongest first: (n, 2, 2 * room) their place, -1 behind the last, and the column that tells it, the
+    first one or, of levels, the one that is 1.0, -1 for none. And (n, 2 + 4 * room): all that the groups weigh and what the firm's weigh, then of
+    each of those groups its effect, then of each the value in its column.
+    """
     rows, groups = len(effects), len(of_firm)
-    summed, weight, kept = np.zeros((rows, groups)), np.zeros((rows, 2)), np.full((rows, 2 * room), -1)
-    best, found = np.empty((2, room), np.int64), np.empty(2, np.int64)
+    summed, figures, kept = np.zeros((rows, groups)), np.zeros((rows, 2 + 4 * room)), np.full((rows, 2, 2 * room), -1)
+    best, strength = np.empty((2, room), np.int64), np.empty((2, room))
     for row in range(rows):
-        found[:] = 0
+        strength[:] = 0.0
+        all_, firm = 0.0, 0.0
         for group in range(groups):
             total = 0.0
             for i in range(start[group], start[group + 1]):
-                total += effects[row, order[i]]
+                total += effects[row, _Index(order[_Index(i)])]
             summed[row, group] = total
-            weight[row, 0] += abs(total)
-            weight[row, 1] += abs(total) if of_firm[group] else 0.0
-            if total != 0.0:
-                _enter(best[int(total > 0.0)], found, int(total > 0.0), group, summed[row])
-        _merge(best, found, summed[row], kept[row])
-    return summed, weight, kept
+            all_ += abs(total)
+            firm += abs(total) if of_firm[group] else 0.0
+            if total > strength[1, room - 1]:
+                _enter(best, strength, 1, group, total)
+            elif -total > strength[0, room - 1]:
+                _enter(best, strength, 0, group, -total)
+        figures[row, 0], figures[row, 1] = all_, firm
+        for i in range(_merge(best, strength, kept, row)):
+            group = kept[row, 0, i]
+            column = order[start[group]]
+            if of_levels[group]:
+                column = _level(X, row, order, start[group], start[group + 1])
+            kept[row, 1, i], figures[row, 2 + i] = column, summed[row, group]
+            figures[row, 2 + 2 * room + i] = X[row, column] if column >= 0 else 0.0
+    return summed, figures, kept
 
 
 @njit(cache=True, inline="always")
-def _enter(best: Ints, found: Ints, side: int, group: int, summed: Floats) -> None:
-    """Puts the group among the strongest of its side, behind its equals."""
-    strength, at = abs(summed[group]), found[side]
-    if at == len(best):
-        if abs(summed[best[at - 1]]) >= strength:
-            return
-        at -= 1
-    else:
-        found[side] += 1
-    while at > 0 and abs(summed[best[at - 1]]) < strength:
-        best[at] = best[at - 1]
-        at -= 1
-    best[at] = group
+def _level(X: Rows, row: int, order: Longs, first: int, last: int) -> int:
+    """The first of the columns order[first:last] that holds 1.0, -1 if none does."""
+    found = -1
+    for i in range(last - 1, first - 1, -1):
+        found = order[i] if X[row, order[i]] == 1.0 else found
+    return found
 
 
 @njit(cache=True, inline="always")
-def _merge(best: Ints, found: Ints, summed: Floats, kept: Ints) -> None:
-    """Both sides in one line by strength; of equals the one that comes first."""
-    against, for_ = 0, 0
-    for place in range(found[0] + found[1]):
-        takes_for = against == found[0]
-        if against < found[0] and for_ < found[1]:
-            a, b = best[0, against], best[1, for_]
-            takes_for = abs(summed[b]) > abs(summed[a]) or (abs(summed[b]) == abs(summed[a]) and b < a)
-        if takes_for:
-            kept[place] = best[1, for_]
+def _enter(best: Longs, strength: Floats, side: int, group: int, force: float) -> None:
+    """Puts a group that is stronger than the last one among the strongest of its side, behind its equals; 0.0 is the strength of an empty place."""
+    at = best.shape[1] - 1
+    while at > 0 and strength[side, at - 1] < force:
+        best[side, at], strength[side, at] = best[side, at - 1], strength[side, at - 1]
+        at -= 1
+    best[side, at], strength[side, at] = group, force
+
+
+@njit(cache=True, inline="always")
+def _merge(best: Longs, strength: Floats, kept: Longs, row: int) -> int:
+    """Both sides in one line by strength, of equals the one that comes first; how many there are."""
+    room, against, for_ = best.shape[1], 0, 0
+    while True:
+        a = strength[0, against] if against < room else 0.0
+        b = strength[1, for_] if for_ < room else 0.0
+        if a == 0.0 and b == 0.0:
+            return against + for_
+        if b > a or (b == a and best[1, for_] < best[0, against]):
+            kept[row, 0, against + for_] = best[1, for_]
             for_ += 1
         else:
-            kept[place] = best[0, against]
+            kept[row, 0, against + for_] = best[0, against]
             against += 1
 
 
 def warm() -> None:
     """Runs each kernel once: microseconds where the cache is warm, seconds where it is not."""
-    one, rows = np.ones(1), np.ones((1, 2))
-    points, near = laid_out(one, one, 1.0, ends_of(rows[:, -1], one))
-    bend(points, np.exp(near), 1, one, one, one)
-    judged(points, np.exp(near), 1, np.array([0, 1]), one)
-    effects = stretched(rows, one, points)
-    ranked(effects, np.array([0]), np.array([0, 1]), np.array([True]), 1)
+    one, rows, first = np.ones(1), np.ones((1, 2)), np.array([0])
+    points = laid_out(rows[:, :1].copy(), rows[:, :1].copy(), 1.0, one, one)
+    bend(points, 1, one, one, one)
+    judged(np.exp(points), 1, np.array([0, 1]), one)
+    effects = stretched(rows, one, points[0, 3:])
+    ranked(effects, rows.astype(np.float32), first, np.array([0, 1]), np.array([True]), np.array([True]), 1)
 
 
 if __name__ == "__main__":

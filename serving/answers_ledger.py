@@ -6,7 +6,7 @@ from pydantic import Field
 
 from serving.answers import Action, Grade, Level, Percentile, Probability, Reason, Recommendation, ScoreAnswer, TransitionScore, _Answer
 
-Source = Literal["request", "batch", "store"]
+Source = Literal["request", "batch", "store", "shadow"]
 
 
 class Judgement(_Answer):

@@ -1,4 +1,4 @@
-"""What runs beside the calls: the look for a new champion, the drainer of the spool, rescoring, the webhooks' dispatcher, and tidying."""
+"""What runs beside the calls: the look for a new champion, the spool's handing over, rescoring, the webhooks' dispatcher, and tidying."""
 
 import asyncio
 import logging
@@ -31,10 +31,14 @@ Run = Callable[[threading.Event], None]
 
 @asynccontextmanager
 async def background(service: Service) -> AsyncIterator[None]:
-    """Starts all of it; at the end each stops in turn, the drainer last: what was answered until then is in the ledger, or whole in the spool."""
+    """Starts all of it; at the end each stops in turn, the drainer last: what was answered until then is in the ledger, or whole in the spool.
+
+    The drainer works where no process of its own does (serving/draining.py).
+    """
     watching = asyncio.create_task(service.champion.watch())
-    drainer = LastingThread("drainer", Drainer(service.spool, service.store).run)
+    drainer = LastingThread("drainer", Drainer(service.spool.folder, service.store).run)
     others = [
+        LastingThread("handing over", service.spool.handing_over),
         LastingThread("rescoring", Rescorer(service.store, service.champion, service.spool, service.now).run),
         LastingThread("webhooks", Dispatcher(service.store, service.now).run),
         LastingThread("tidying", partial(_tidy, service)),
@@ -47,9 +51,10 @@ async def background(service: Service) -> AsyncIterator[None]:
         await watching
         for thread in others:
             thread.stop.set()
-        for thread in (*others, drainer):
+        for thread in others:
             await asyncio.to_thread(thread.end)
-        service.spool.close()
+        await asyncio.to_thread(service.spool.close)
+        await asyncio.to_thread(drainer.end)
 
 
 def _tidy(service: Service, stop: threading.Event) -> None:

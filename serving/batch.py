@@ -21,15 +21,18 @@ CHUNK = 5_000
 """Leads explained at once: what bounds the memory."""
 
 
-def score_cohort(scorer: Scorer, cohort: Cohort, as_of: int, progress: Callable[[int, int], None] | None = None) -> pa.Table:
-    """The score file of DESIGN 9 as a table: leads that stand in a stage with a later one at `as_of` (micros), most likely first, ids break ties."""
+def score_cohort(
+    scorer: Scorer, cohort: Cohort, as_of: int, progress: Callable[[int, int], None] | None = None, written: int | None = None
+) -> pa.Table:
+    """The score file of DESIGN 9 as a table: leads that stand in a stage with a later one at `as_of` (micros), most likely first, ids break ties.
+    `written` is what the file says for as_of where the leads themselves have no times (a flat file)."""
     every = np.arange(cohort.timeline.leads, dtype=np.int64)
     code, _ = cohort.timeline.standing(every, np.full(every.size, as_of, np.int64))
     open_ = [(stage, every[code == scorer.bundle.schema.stage_code(stage)]) for stage in scorer.bundle.path[:-1]]
     total = sum(leads.size for _, leads in open_)
     rows: list[dict[str, Any]] = []
     for stage, leads in open_:
-        for row in _scored(scorer, cohort, stage, leads, as_of):
+        for row in _scored(scorer, cohort, stage, leads, as_of, as_of if written is None else written):
             rows.append(row)
             if progress and (len(rows) % CHUNK == 0 or len(rows) == total):
                 progress(len(rows), total)
@@ -37,8 +40,8 @@ def score_cohort(scorer: Scorer, cohort: Cohort, as_of: int, progress: Callable[
     return pa.Table.from_pylist(rows, schema=_schema(scorer))
 
 
-def _scored(scorer: Scorer, cohort: Cohort, stage: str, leads: Ints, as_of: int) -> Iterator[dict[str, Any]]:
-    at = format_instant(as_of)
+def _scored(scorer: Scorer, cohort: Cohort, stage: str, leads: Ints, as_of: int, written: int) -> Iterator[dict[str, Any]]:
+    at = format_instant(written)
     for begin in range(0, leads.size, CHUNK):
         chunk = leads[begin : begin + CHUNK]
         X = compute(scorer.bundle.schema, cohort.timeline, cohort.known, chunk, np.full(chunk.size, as_of, np.int64))

@@ -40,7 +40,7 @@ class Serving:
     def model(self) -> dict[str, Any]:
         """The body of `GET /v1/model`."""
         bundle, about = self.scorer.bundle, self.scorer.bundle.about
-        near = {h.transition: _hop(h) for h in bundle.hops if h.transition.startswith(f"{h.stage}->")}
+        near = {h.transition: _hop(h) for h in bundle.hops if h.direct}
         return {
             "version": self.scorer.version,
             "hash": bundle.hash,
@@ -51,8 +51,8 @@ class Serving:
             "schema_hash": bundle.schema.hash,
             "features": len(bundle.schema.columns),
             "transitions": near,
-            "ahead": [_hop(h) for h in bundle.hops if not h.transition.startswith(f"{h.stage}->")],
-            "about": dict(about),
+            "ahead": [_hop(h) for h in bundle.hops if not h.direct],
+            "about": {key: value for key, value in about.items() if key != "inputs"},  # histograms of every input: for `leadscore evaluate`
         }
 
 
@@ -196,7 +196,7 @@ def _scorer(bundle: Bundle, version: str, funnel: Funnel) -> Scorer:
     lead, account = ({field: "1" for table, field in columns if table == name} for name in ("lead", "account"))
     lead["created_at"] = format_instant(now - DAY)
     events: list[EventRow] = [{"occurred_at": now - HOUR, "type": kind.name, "value": 1.0} for kind in bundle.schema.types]
-    for stage in bundle.path:
+    for stage in (s for s in bundle.path if s in bundle.schema.stages):  # the outcome of a flat file is none
         request = ScoreRequest.model_construct(
             lead=lead, account=account, events=events, stages=[], deals=[], account_events=[], stage=stage, as_of=now
         )

@@ -1,5 +1,7 @@
 """`leadscore score`: the score file of a dataset."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -7,12 +9,13 @@ from rich.progress import Progress
 
 from data.contract import DataError, format_instant, parse_instant
 from data.dataset import Dataset, read_dataset
+from data.flat import FlatColumns, read_to_score
 from data.funnel import Funnel, load_funnel
 from data.home import clock
 from data.mapping import load_mapping
 from data.store import open_store
 from features.tables import cohort_of
-from registry.bundle import Bundle
+from registry.bundle import FLAT_PATH, Bundle
 from serving.batch import score_cohort, write_scores
 from serving.scorer import Scorer
 
@@ -27,27 +30,81 @@ def score(dataset: str, config: str | None, mapping: str | None, out: str, as_of
     scorer = _scorer(version, policy)
     with Progress(console=console, transient=True) as progress:
         reading = progress.add_task("reading", total=None)
-        known = load_mapping(mapping) if mapping else None
-        read, report = read_dataset(dataset, funnel=scorer.funnel, mapping=known, on_progress=lambda what: progress.update(reading, description=what))
-        if not read.leads.num_rows:
-            raise DataError(f"{dataset} holds no lead, so there is nothing to score: leads has a header and no row. Export it again.")
-        at, end = _instant(as_of, read, scorer), _data_end(scorer, read)
+        found = _found(scorer, dataset, mapping, as_of, lambda what: progress.update(reading, description=what))
         progress.update(reading, description="computing histories")
-        cohort = cohort_of(read, scorer.bundle.schema)
+        cohort = cohort_of(found.dataset, scorer.bundle.schema)
         task = progress.add_task("scoring", total=None)
-        table = score_cohort(scorer, cohort, at, lambda done, all_: progress.update(task, completed=done, total=all_))
-    for finding in report.warnings:
-        console.print(f"warning: {finding.text()}", markup=False)
-    if at > end:
-        console.print(
-            f"warning: as_of {format_instant(at)} is later than the end of the data ({format_instant(end)}): what happened since is not known."
-        )
+        table = score_cohort(scorer, cohort, found.known_at, lambda done, all_: progress.update(task, completed=done, total=all_), found.as_of)
+    for warning in found.warnings:
+        console.print(f"warning: {warning}", markup=False)
     try:
         write_scores(table, out)
     except OSError as error:
         raise _unwritable(out, error.strerror or str(error)) from None
-    console.print(f"{table.num_rows:,} open leads at {format_instant(at)}, scored by version {scorer.version}: {out}", markup=False)
+    console.print(f"{table.num_rows:,} {found.told}, scored by version {scorer.version}: {out}", markup=False)
     return 0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is to be scored: the leads, the instant of knowledge in their histories and the one that is written (micros), and what people are told."""
+
+    dataset: Dataset
+    known_at: int
+    as_of: int
+    told: str
+    warnings: list[str]
+
+
+def _found(scorer: Scorer, dataset: str, mapping: str | None, as_of: str | None, tell: Callable[[str], None]) -> _Found:
+    if scorer.bundle.path == FLAT_PATH:
+        return _flat_file(scorer, dataset, mapping, as_of, tell)
+    known = load_mapping(mapping) if mapping else None
+    if Path(dataset).is_file():
+        raise DataError(
+            f"version {scorer.version} was trained on a folder of tables and knows what leads did, and when; {dataset} is one flat file. Give a "
+            "folder, or a version that was trained on a flat file (`leadscore models` lists them) with --version."
+        )
+    read, report = read_dataset(dataset, funnel=scorer.funnel, mapping=known, on_progress=tell)
+    _require_leads(read, dataset)
+    at, end = _instant(as_of, read, scorer), _data_end(scorer, read)
+    warnings = [finding.text() for finding in report.warnings]
+    if at > end:
+        warnings.append(f"as_of {format_instant(at)} is later than the end of the data ({format_instant(end)}): what happened since is not known.")
+    return _Found(read, at, at, f"open leads at {format_instant(at)}", warnings)
+
+
+def _flat_file(scorer: Scorer, dataset: str, mapping: str | None, as_of: str | None, tell: Callable[[str], None]) -> _Found:
+    """The rows of a flat file: all of them, since nothing says which lead is still open. What it says counts as known now."""
+    for option, value, why in (("--mapping", mapping, "it needs none"), ("--as-of", as_of, "it has no times")):
+        if value is not None:
+            raise DataError(f"version {scorer.version} was trained on a flat file, and {option} does not go with one: {why}. Leave it out.")
+    if Path(dataset).is_dir():
+        raise DataError(
+            f"version {scorer.version} was trained on a flat file, one row per lead; {dataset} is a folder of tables. Give a file with the same "
+            "columns, or a version that was trained on a folder (`leadscore models` lists them) with --version."
+        )
+    now = clock()
+    read, report = read_to_score(dataset, FlatColumns(**scorer.bundle.about["flat"]), scorer.funnel, tell, now)
+    _require_leads(read, dataset)
+    return _Found(read, 0, now, "leads of a flat file", [*(finding.text() for finding in report.warnings), *_not_there(scorer, read, dataset)])
+
+
+def _not_there(scorer: Scorer, read: Dataset, dataset: str) -> list[str]:
+    """The columns that the model uses and the file lacks, in words. DataError where it lacks all of them."""
+    used = [name.removeprefix("lead.") for name in scorer.bundle.schema.inputs if name.startswith("lead.")]
+    lacking = [name for name in used if name not in read.leads.column_names or read.leads[name].null_count == read.leads.num_rows]
+    if used and len(lacking) == len(used):
+        raise DataError(
+            f"{dataset} has none of the {len(used)} columns that version {scorer.version} uses ({', '.join(used[:8])}, ...). Is it the right file?"
+        )
+    several = f"{', '.join(lacking[:8])}{', ...' if len(lacking) > 8 else ''}"
+    return [f"columns that the model uses and that are not there, or empty: {several}. They count as not known."] if lacking else []
+
+
+def _require_leads(read: Dataset, dataset: str) -> None:
+    if not read.leads.num_rows:
+        raise DataError(f"{dataset} holds no lead, so there is nothing to score: leads has a header and no row. Export it again.")
 
 
 def _check_target(out: str) -> None:

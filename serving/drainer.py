@@ -1,6 +1,11 @@
-"""The drainer: brings what the spool holds into the ledger, of this process and of those that have ended."""
+"""The drainer: brings the files that nobody writes any more into the ledger. serving/draining.py runs it as a process of its own.
 
+One drainer works on a folder at a time: whoever holds the lock of its file `drainer.lock`. What is drained twice all the same is there once.
+"""
+
+import fcntl
 import logging
+import os
 import shutil
 import threading
 import time
@@ -12,44 +17,63 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError, SQLAlche
 from data.ledger import BATCH, ScoreRecord, insert
 from data.store import Store
 from serving.logs import place_of
-from serving.spool import TORN, Spool, SpoolFile, orphans, packed, unpacked, waiting
+from serving.spool import TORN, SpoolFile, orphans, waiting
+from serving.spool_format import packed, unpacked
 
-EVERY_SECONDS = 0.5
+EVERY_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 5.0
 """Between two looks while the database is down."""
 
+PASS_SECONDS = 5.0
+"""After which a pass ends with the file that it is at: one that is told to stop, or to leave the work to another, soon does."""
+
+LOCK = "drainer.lock"
+
+_LOOK_SECONDS = 0.02
 _LIMIT_EXCEEDED = "54"
 _LOG = logging.getLogger("leadscore.ledger")
 
 
 class Drainer:
-    """Empties the spool into the store. `run` belongs into a thread of its own; the rest may be read from any."""
+    """Empties the folder's files into the store. `run` belongs into a thread or a process of its own.
 
-    def __init__(self, spool: Spool, store: Store) -> None:
-        self._spool = spool
+    `stays`: keeps the lock once it has it, and is the one that drains. Else it drains while nobody stays, and gives way to who comes to.
+    """
+
+    def __init__(self, folder: Path, store: Store, stays: bool = False) -> None:
+        self._folder = folder
         self._store = store
+        self._stays = stays
+        self._lock: int | None = None
         self.problem: str | None = None
         """Why records wait, where they do."""
         self.drained = 0
         self.torn = 0
-        """Damaged bytes found so far; what they were is in the spool's folder `torn`."""
+        """Damaged bytes found so far; what they were is in the folder's `torn`."""
 
     def run(self, stop: threading.Event) -> None:
         """Drain every `EVERY_SECONDS` until told to stop, then once more; less often while the database is down."""
         wait = EVERY_SECONDS
-        while not stop.wait(wait):
-            wait = EVERY_SECONDS if self._attempt() else min(wait * 2, LONGEST_WAIT_SECONDS)
-        self._attempt()
+        try:
+            while not stop.wait(wait):
+                wait = EVERY_SECONDS if self._attempt() else min(wait * 2, LONGEST_WAIT_SECONDS)
+            self._attempt()
+        finally:
+            self._unlock()
 
     def _attempt(self) -> bool:
+        """Whether nothing went wrong; nothing does where another drains."""
         try:
-            self.drain()
+            if self._locked():
+                self.drain(PASS_SECONDS)
         except SQLAlchemyError as error:
             self._tell(f"the operational store does not answer ({type(error).__name__}); scores wait in the spool.")
         except Exception as error:  # noqa: BLE001 - a drainer that died would let the spool grow for ever
             self._tell(f"{type(error).__name__} in {place_of(error)}; scores wait in the spool.")
         else:
             self.problem = None
+        if not self._stays:
+            self._unlock()
         return self.problem is None
 
     def _tell(self, problem: str) -> None:
@@ -57,34 +81,51 @@ class Drainer:
             _LOG.warning(problem)
         self.problem = problem
 
-    def drain(self) -> int:
-        """One pass over this process's files and those of ended ones; how many records were new. Raises SQLAlchemyError and loses nothing."""
-        added = 0
-        for file in self._spool.sealed():
-            added += self._empty(file)
-            self._spool.drained(file)
-        return added + self._inherit()
+    def _locked(self) -> bool:
+        """Whether this one drains the folder; where there is no folder there is nothing to drain."""
+        if self._lock is None and self._folder.is_dir():
+            self._lock = _lock_of(self._folder)
+        return self._lock is not None
 
-    def _inherit(self) -> int:
-        added = 0
-        for file in orphans(self._spool.folder):
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def drain(self, seconds: float = float("inf")) -> int:
+        """One pass; how many records were new. Begins no further file after so many seconds. Raises SQLAlchemyError and loses nothing."""
+        added, deadline = 0, time.monotonic() + seconds
+        for file in orphans(self._folder):
             try:
                 added += self._empty(file)
             except BaseException:
                 file.release()
                 raise
             file.remove()
+            if time.monotonic() > deadline:
+                break
         return added
 
     def _empty(self, file: SpoolFile) -> int:
         records, torn = unpacked(file.content())
-        added = sum(_kept(self._store, batch, self._spool.folder) for batch in _batches(records))
+        added = sum(_kept(self._store, batch, self._folder) for batch in _batches(records))
         if torn:
             self.torn += sum(map(len, torn))
             _LOG.warning("a spool file held %d damaged bytes beside %d whole records", sum(map(len, torn)), len(records))
-            _set_aside(self._spool.folder, file.path.stem, b"".join(torn))
+            _set_aside(self._folder, file.path.stem, b"".join(torn))
         self.drained += added
         return added
+
+
+def _lock_of(folder: Path) -> int | None:
+    """The lock on draining the folder, or None where another has it; closing it lets go."""
+    fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
 
 
 def _batches(records: Sequence[ScoreRecord]) -> Iterator[Sequence[ScoreRecord]]:
@@ -121,12 +162,12 @@ def _set_aside(folder: Path, name: str, content: bytes) -> None:
 
 
 def purge(folder: Path, patience: float) -> bool:
-    """Call once an erasure is committed: waits up to `patience` seconds until the drainers, which keep nothing of an erased lead, are through with
-    every file that held anything, and removes what was set aside: what can't be read can't be shown to hold nothing of the lead.
-    False where a file is still there: its process hangs, or the database is down.
+    """Call once an erasure is committed: waits up to `patience` seconds until every file that held anything has been handed over by its process and
+    drained, which keeps nothing of an erased lead, and removes what was set aside: what can't be read can't be shown to hold nothing of the lead.
+    False where a file is still there: its process hangs, nobody drains, or the database is down.
     """
     older, deadline = waiting(folder), time.monotonic() + patience
     while any(path.exists() for path in older) and time.monotonic() < deadline:
-        time.sleep(EVERY_SECONDS / 20)
+        time.sleep(_LOOK_SECONDS)
     shutil.rmtree(folder / TORN, ignore_errors=True)
     return not any(path.exists() for path in older)

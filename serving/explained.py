@@ -148,6 +148,6 @@ def moved(bundle: Bundle, old_stage: str, before: Rows, new_stage: str, after: R
     change[np.abs(change) < _NOTHING] = 0.0
     nothing = np.zeros(2)
     both = Effects(nothing, nothing, np.concatenate([change, change]))
-    told = Teller(bundle.schema).reasons(both, [before[0].tolist(), after[0].tolist()], everything=True, sent=None)
+    told = Teller(bundle.schema).reasons(both, np.concatenate([before, after]), everything=True, sent=None)
     pairs = list(zip(*(one.listed for one in told), strict=True))[:MOST_MOVED]
     return [{"feature": b["feature"], "before": a["value"], "after": b["value"], **{k: b[k] for k in ("effect", "level", "text")}} for a, b in pairs]

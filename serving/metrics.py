@@ -76,7 +76,7 @@ class Metrics:
             if known not in self._score:
                 self._score[known] = self._scores.labels(record.stage, record.grade or "none", record.version, record.source)
             self._score[known].inc()
-            if record.score is not None:
+            if record.score is not None and record.source != "shadow":
                 self._latest_of(record.stage).append(min(int(record.score * DECILES / 100), DECILES - 1))
 
     def _latest_of(self, stage: str) -> deque[int]:

@@ -10,7 +10,8 @@ from data.funnel import Policy
 @dataclass(frozen=True)
 class Situation:
     """What the policy looks at. `probability` to `score` are those of the nearest hop, None where there is none; `silent_days` the days since the
-    lead last did something (None: never), `days_in_stage` since it entered the stage or exit; `fake_contact` that no given contact can work."""
+    lead last did something (None: never), `days_in_stage` since it entered the stage or exit; `fake_contact` that no given contact can work;
+    `outcome` is the column whose yes is predicted, where a flat file names no stages: who is likely to get there deserves the next stage's work."""
 
     stage: str
     in_exit: bool
@@ -23,6 +24,12 @@ class Situation:
     silent_days: float | None = None
     days_in_stage: float = 0.0
     fake_contact: bool = False
+    outcome: str | None = None
+
+    @property
+    def ahead(self) -> str:
+        """What the probability is the chance of, in words."""
+        return f"to become {self.next_stage}" if self.outcome is None else f"of a yes in {self.outcome!r}"
 
     @property
     def quiet_days(self) -> float:
@@ -53,7 +60,7 @@ def _after_exit(s: Situation) -> tuple[str, str, str]:
 
 
 def _of_chance(s: Situation, policy: Policy, probability: float, width: float, score: float) -> tuple[str, str, str]:
-    rules, chance = policy.rules, f"{probability:.0%} chance to become {s.next_stage}"
+    rules, chance = policy.rules, f"{probability:.0%} chance {s.ahead}"
     if s.fake_contact:
         return "disqualify", "disqualified", "No given contact can work: the e-mail address or phone number is fake."
     if probability <= rules.disqualify_max_probability and s.quiet_days >= rules.disqualify_after_silent_days:

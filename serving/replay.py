@@ -19,7 +19,7 @@ from registry.bundle import Bundle
 from registry.models import Rows
 from serving.drainer import Drainer
 from serving.scorer import Scorer
-from serving.spool import Spool, waiting
+from serving.spool import waiting
 
 SPOOL = "spool"
 """The spool's folder under LEADSCORE_HOME."""
@@ -112,8 +112,8 @@ def _write(out: str, text: bytes) -> None:
 
 
 def _found(store: Store, folder: Path, score_id: str) -> ScoreRecord:
-    """Out of the ledger, once all that was acknowledged before is there: files without a process are drained here, the others by their own."""
-    Drainer(Spool(folder), store).drain()
+    """Out of the ledger, once all that was acknowledged before is there: files that nobody writes are drained here, the others by the service."""
+    Drainer(folder, store).drain()
     older, deadline = waiting(folder), time.monotonic() + SETTLING_SECONDS
     while (record := get(store, score_id)) is None and any(path.exists() for path in older) and time.monotonic() < deadline:
         time.sleep(0.02)

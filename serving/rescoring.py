@@ -26,6 +26,7 @@ from serving.contract import ScoreRequest
 from serving.errors import LedgerDown, NoChampion, NotReady, ServiceError, refusal_of
 from serving.logs import trace_of
 from serving.scorer import Scorer
+from serving.shadow import Shadow
 from serving.spool import Spool
 
 BATCH = 200
@@ -53,6 +54,10 @@ class Rescorer:
     spool: Spool
     now: Callable[[], int] = clock
     _back_off: float = field(default=0.0, init=False)
+    _shadow: Shadow = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._shadow = Shadow(self.store, self.champion, self.spool)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set, and then to the end of its batch. While the database or the ledger is down it waits and tries again."""
@@ -133,6 +138,7 @@ class Rescorer:
         self.store.write(publish)
         pending.postpone(self.store, [claims[lead_id] for lead_id in failed], now)
         pending.done(self.store, [claim for lead_id, claim in claims.items() if lead_id not in failed])
+        self._shadow.score(found, lambda lead_id: request_of(facts[lead_id]), now)
 
     def _scored(self, scorer: Scorer, facts: Mapping[str, Facts], now: int) -> tuple[dict[str, _Found], set[str]]:
         """By lead what has a probability, and those that were refused: the log has how many, and why."""

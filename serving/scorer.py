@@ -1,30 +1,32 @@
 """The scorer: one bundle version and the live policy; leads' histories in, whole answers out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
 from secrets import token_hex
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from data.contract import format_instant
 from data.funnel import Funnel, Policy
 from data.ledger import ScoreRecord
-from features.rows import compute
-from features.timeline import instants, stages_at
-from registry.bundle import Bundle
+from features.attributes import Values
+from features.rows import compute_told
+from features.timeline import Past
+from registry.bundle import FLAT_PATH, Bundle, HopModel
 from registry.models import Rows
-from serving.assessment import HopAnswer, Reasons, Row, Teller, Told, Way, grade
+from serving.assessment import Reasons, Teller, Told, Way, grade
 from serving.contract import ScoreRequest
 from serving.errors import NotYetCreated, ServiceError
-from serving.histories import History, Reader, together
+from serving.histories import History, Reader
 from serving.recommendation import Situation, recommend
 
 _NAMED = 5
 """Missing inputs told at most."""
 
 Scored = tuple[dict[str, Any], ScoreRecord]
-Sent = Mapping[str, str | None]
 
 
 class _Standing(NamedTuple):
@@ -86,47 +88,47 @@ class Scorer:
         self, histories: Sequence[History], ids: Sequence[str | None], now: int, everything: bool, with_reasons: bool, source: str
     ) -> Iterator[tuple[int, Scored | ServiceError]]:
         """(place in `histories`, score or refusal), stage by stage."""
-        timeline, sent = together(histories, self.bundle.schema)
-        as_of = [history.as_of for history in histories]
+        codes, X = compute_told(self.bundle.schema, [history.past for history in histories], [history.values for history in histories])
         standing: dict[int, list[int]] = {}
-        for n, code in enumerate(stages_at(timeline, as_of)):
+        for n, code in enumerate(codes):
             standing.setdefault(code, []).append(n)
-        yield from ((n, _not_yet_created(histories[n])) for n in standing.pop(-1, ()))
+        yield from ((n, _not_yet_created(histories[n].past)) for n in standing.pop(-1, ()))
         for code, places in standing.items():
-            X = compute(self.bundle.schema, timeline, sent, instants(places), instants([as_of[n] for n in places]))
-            judged = self._judged(self._standings[code], X, everything, with_reasons, [sent.values[n] for n in places])
-            for n, row, (told, unknown) in zip(places, X, judged, strict=True):
+            rows = X if len(standing) == 1 and len(places) == len(X) else X[places]
+            judged = self._judged(self._standings[code], rows, everything, with_reasons, [histories[n].values for n in places])
+            for n, row, (told, unknown) in zip(places, rows, judged, strict=True):
                 yield n, self._put_together(histories[n], ids[n], self._standings[code].stage, row, told, unknown, now, source)
 
     def _put_together(
         self, history: History, lead_id: str | None, stage: str, row: Rows, told: Told, unknown: list[str], now: int, source: str
     ) -> Scored:
         # By time, so that the ledger's index grows at its end, and then at random, so that none can be guessed.
-        score_id, first = f"{now // 1_000:012x}{token_hex(10)}", next(iter(told["transitions"].values()), _NOTHING_AHEAD)
+        score_id, as_of = f"{now // 1_000:012x}{token_hex(10)}", history.past.as_of
+        chances = next(iter(told["transitions"].values()), _NOTHING_AHEAD)
         answer = {
             "score_id": score_id,
             "lead_id": lead_id,
             "stage": stage,
-            "as_of": format_instant(history.as_of),
+            "as_of": format_instant(as_of),
             **told,
-            "warnings": [*history.warnings, *_not_given(unknown)],
-            "model": {"version": self.version, "trained_at": self.bundle.about.get("trained_at")},
+            "warnings": [*history.warnings, _not_given(unknown)] if unknown else [*history.warnings, *self._lacking.get(stage, ())],
+            "model": {"version": self.version, "trained_at": self._trained_at},
         }
         record = ScoreRecord(
-            score_id=score_id,
-            lead_id=lead_id,
-            at=now,
-            as_of=history.as_of,
-            stage=stage,
-            version=self.version,
-            source=source,
-            probability=first["probability"],
-            low=first["low"],
-            high=first["high"],
-            score=first["score"],
-            grade=first["grade"],
-            action=told["recommendation"]["action"],
-            features=row.astype("<f4", copy=False).tobytes(),
+            score_id,
+            lead_id,
+            now,
+            as_of,
+            stage,
+            self.version,
+            source,
+            chances["probability"],
+            chances["low"],
+            chances["high"],
+            chances["score"],
+            chances["grade"],
+            told["recommendation"]["action"],
+            row.astype(_STORED, copy=False).tobytes(),
         )
         return answer, record
 
@@ -136,46 +138,48 @@ class Scorer:
         return (told for told, _ in self._judged(standing, X, all_reasons, with_reasons))
 
     def _judged(
-        self, standing: _Standing, X: Rows, everything: bool, with_reasons: bool, sent: Sequence[Sent] | None = None
+        self, standing: _Standing, X: Rows, everything: bool, with_reasons: bool, sent: Sequence[Values] | None = None
     ) -> Iterator[tuple[Told, list[str]]]:
         """The same, and the missing inputs that are worth a word."""
-        rows: list[Row] = X.tolist()
-        reasons: Iterator[Reasons | None] = iter([None] * len(rows))
-        if standing.way.hops and with_reasons:
-            answers, effects = standing.way.explained(X)
-            reasons = self._teller.reasons(effects, rows, everything, sent)
-        else:
-            answers = standing.way.answers(X)
-        for row, transitions, said in zip(rows, self._transitions(answers, len(rows)), reasons, strict=True):
-            first = next(iter(transitions.values()), None)
+        rows, hops = len(X), standing.way.hops
+        said: Iterator[Reasons | None] = iter([None] * rows)
+        chances: list[list[float]] = [[]] * 4
+        if hops and with_reasons and rows:
+            judged, effects = standing.way.explained(X)
+            chances, said = judged.chances.tolist(), self._teller.reasons(effects, X, everything, sent)
+        elif hops and rows:
+            chances = standing.way.judged(X).chances.tolist()
+        for n, (row, reasons) in enumerate(zip(X, said, strict=True)):
+            transitions, reach = self._transitions(hops, [side[n::rows] for side in chances])
+            first = next(iter(transitions.values()), _NOTHING_AHEAD)
             told: Told = {
                 "transitions": transitions,
-                "score": first["score"] if first else None,
-                "grade": first["grade"] if first else None,
-                "probability": first["probability"] if first else None,
-                "reach": _reach(transitions),
-                **(_NO_REASONS if said is None else _reasons(said)),
+                "score": first["score"],
+                "grade": first["grade"],
+                "probability": first["probability"],
+                "reach": reach,
+                **(_NO_REASONS if reasons is None else _reasons(reasons)),
                 "recommendation": recommend(self._situation(standing, row, first), self.policy),
             }
-            yield told, [] if said is None else said.unknown
+            yield told, [] if reasons is None else reasons.unknown
 
-    def _transitions(self, answers: Sequence[HopAnswer], rows: int) -> Iterator[dict[str, Told]]:
-        hops = [
-            (a.hop.transition, a.hop.horizon_days, a.probability.tolist(), a.low.tolist(), a.high.tolist(), list(map(round, a.score.tolist())))
-            for a in answers
-        ]
-        for row in range(rows):
-            yield {
-                transition: {
-                    "probability": probability[row],
-                    "low": low[row],
-                    "high": high[row],
-                    "horizon_days": horizon_days,
-                    "score": score[row],
-                    "grade": grade(score[row], self.policy.grades),
-                }
-                for transition, horizon_days, probability, low, high, score in hops
+    def _transitions(self, hops: Sequence[HopModel], chances: Sequence[Sequence[float]]) -> tuple[dict[str, Told], dict[str, float]]:
+        """Each hop of one lead, from (4, h) chances, and `reach`: P(each later stage, every hop within its horizon of the one before), the product
+        along the way, so that the funnel never contradicts itself."""
+        transitions, reach, chance, grades = dict[str, Told](), dict[str, float](), 1.0, self.policy.grades
+        for hop, probability, low, high, percentile in zip(hops, *chances, strict=True):
+            score = round(percentile)
+            transitions[hop.transition] = {
+                "probability": probability,
+                "low": low,
+                "high": high,
+                "horizon_days": hop.horizon_days,
+                "score": score,
+                "grade": grade(score, grades),
             }
+            chance *= probability
+            reach[hop.transition.split("->")[-1]] = chance
+        return transitions, reach
 
     @cached_property
     def _reader(self) -> Reader:
@@ -186,48 +190,70 @@ class Scorer:
         return Teller(self.bundle.schema)
 
     @cached_property
+    def _lacking(self) -> dict[str, tuple[str]]:
+        """Of each stage whose next step could not be learned, why."""
+        return {stage: (f"no chance can be told for a {stage}: {why}",) for stage, why in self.bundle.about.get("absent", {}).items()}
+
+    @cached_property
     def _standings(self) -> tuple[_Standing, ...]:
         """By stage code: the stages in order, then the exits."""
         schema, path = self.bundle.schema, self.bundle.path
         found = []
         for code, stage in enumerate((*schema.stages, *schema.exits)):
-            later = schema.stages[code + 1 :]
-            found.append(_Standing(stage, stage in schema.exits, next((s for s in later if s in path), None), Way.of(self.bundle, stage)))
+            later, way = schema.stages[code + 1 :], Way.of(self.bundle, stage)
+            next_stage = next((s for s in later if s in path or (path == FLAT_PATH and stage in path)), None)
+            found.append(_Standing(stage, stage in schema.exits, next_stage, way))
         return tuple(found)
+
+    @cached_property
+    def _trained_at(self) -> str | None:
+        found: str | None = self.bundle.about.get("trained_at")
+        return found
 
     @cached_property
     def _column(self) -> dict[str, int]:
         return {column.name: i for i, column in enumerate(self.bundle.schema.columns)}
 
     @cached_property
+    def _lived(self) -> tuple[int, int]:
+        """Columns of the days of silence and of those in the stage."""
+        return self._column["inbound_recency"], self._column["time_in_stage"]
+
+    @cached_property
     def _contact(self) -> tuple[int | None, ...]:
         """Columns of a disposable address, an invalid one, and a valid number."""
         return tuple(self._column.get(name) for name in ("email=disposable", "email=invalid", "phone=valid"))
 
-    def _situation(self, standing: _Standing, row: Row, first: Told | None) -> Situation:
-        silent, days = row[self._column["inbound_recency"]], row[self._column["time_in_stage"]]
-        chances = first or _NOTHING_AHEAD
+    def _situation(self, standing: _Standing, row: Rows, first: Told) -> Situation:
+        silent, days = (row.item(i) for i in self._lived)
         return Situation(
             standing.stage,
             in_exit=standing.in_exit,
             next_stage=standing.next_stage,
             first_stage=self.bundle.schema.stages[0],
-            probability=chances["probability"],
-            low=chances["low"],
-            high=chances["high"],
-            score=chances["score"],
+            probability=first["probability"],
+            low=first["low"],
+            high=first["high"],
+            score=first["score"],
             silent_days=None if isnan(silent) else silent,
             days_in_stage=0.0 if isnan(days) else days,
-            fake_contact=self._fake_contact(row),
+            fake_contact=self._is_fake(row),
+            outcome=self._outcome,
         )
 
-    def _fake_contact(self, row: Row) -> bool:
+    @cached_property
+    def _outcome(self) -> str | None:
+        """The column that a flat file's bundle predicts."""
+        return str(self.bundle.about["flat"]["outcome"]) if self.bundle.path == FLAT_PATH else None
+
+    def _is_fake(self, row: Rows) -> bool:
         """An address that can't be written to, and no number that can be called."""
-        disposable, invalid, valid = (i is not None and row[i] == 1.0 for i in self._contact)
+        disposable, invalid, valid = (i is not None and row.item(i) == 1.0 for i in self._contact)
         return (disposable or invalid) and not valid
 
 
 _NO_REASONS: dict[str, Any] = {"fit": None, "engagement": None, "base": None, "other": None, "reasons": []}
+_STORED = np.dtype("<f4")
 _NOTHING_AHEAD: Told = dict.fromkeys(("probability", "low", "high", "score", "grade"))
 
 
@@ -235,20 +261,10 @@ def _reasons(said: Reasons) -> Told:
     return {"fit": said.fit, "engagement": said.engagement, "base": said.base, "other": said.other, "reasons": said.listed}
 
 
-def _not_given(unknown: Sequence[str]) -> Iterator[str]:
-    if unknown:
-        yield f"inputs that this model weighs and that are not given: {', '.join(unknown[:_NAMED])}."
+def _not_given(unknown: Sequence[str]) -> str:
+    return f"inputs that this model weighs and that are not given: {', '.join(unknown[:_NAMED])}."
 
 
-def _not_yet_created(history: History) -> NotYetCreated:
-    created = format_instant(history.created)
-    return NotYetCreated(f"lead.created_at ({created}) must not be after as_of ({format_instant(history.as_of)}). Correct one of them.")
-
-
-def _reach(transitions: dict[str, Told]) -> dict[str, float]:
-    """P(each later stage, every hop within its horizon of the one before): the product along the way, so the funnel never contradicts itself."""
-    reach, chance = {}, 1.0
-    for transition, told in transitions.items():
-        chance *= told["probability"]
-        reach[transition.split("->")[1]] = chance
-    return reach
+def _not_yet_created(lead: Past) -> NotYetCreated:
+    created = format_instant(lead.created)
+    return NotYetCreated(f"lead.created_at ({created}) must not be after as_of ({format_instant(lead.as_of)}). Correct one of them.")

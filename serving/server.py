@@ -6,6 +6,8 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 
 from data.contract import DataError
 from data.store import open_store
+from serving.draining import DrainerProcess
 from serving.logs import log_config
 from serving.security import is_loopback
 from serving.settings import Settings
@@ -22,6 +25,7 @@ from serving.tracing import wanted
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import Lifespan
 
 _BACKLOG = 2048
 _LAST_PORT = 65_535
@@ -29,7 +33,9 @@ _GRACE_SECONDS = 10
 _IDLE_SECONDS = 75
 """Longer than callers keep an idle connection: one that the service closes may be met by a call that is just being sent."""
 _SWITCH_SECONDS = 0.0005
-"""So long a call waits for Python's lock while a thread beside it, such as the drainer, is busy; ten times as long unless told."""
+"""So long a call waits for Python's lock while a thread beside it is busy; ten times as long unless told."""
+_COLLECT = (50_000, 20, 100)
+"""As the command line sets it, which a worker process does not come through."""
 _LOG = logging.getLogger("leadscore.serve")
 
 
@@ -62,8 +68,20 @@ def _application(settings: Settings) -> "FastAPI":
     from serving.app import create_app
 
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.set_threshold(*_COLLECT)
     gc.freeze()  # what was imported stays: the collector need not look through it again
-    return create_app(settings)
+    app = create_app(settings)
+    app.router.lifespan_context = partial(_frozen, app.router.lifespan_context)
+    return app
+
+
+@asynccontextmanager
+async def _frozen(opened: "Lifespan[FastAPI]", app: "FastAPI") -> AsyncIterator[None]:
+    """The lifespan; what stands once all of it is open, the champion too, stays as well."""
+    async with opened(app):
+        gc.collect()
+        gc.freeze()
+        yield
 
 
 def _without_keys(settings: Settings) -> bool:
@@ -113,7 +131,8 @@ def _run(config: uvicorn.Config, listening: socket.socket, keyless: bool, home: 
     server = uvicorn.Server(config)
     _end_in_order(server)
     _announce(listening, keyless)
-    server.run(sockets=[listening])
+    with DrainerProcess():
+        server.run(sockets=[listening])
     return 0 if server.started else 1
 
 
@@ -124,7 +143,8 @@ def _supervise(config: uvicorn.Config, listening: socket.socket, keyless: bool, 
     try:
         supervisor = Multiprocess(config, sockets=[listening])
         _announce(listening, keyless)
-        supervisor.run()
+        with DrainerProcess():
+            supervisor.run()
     finally:
         shutil.rmtree(counts, ignore_errors=True)
     return 0

@@ -1,94 +1,33 @@
 """The spool: what a score's record is appended to before the score is answered. It needs no database; serving/drainer.py empties it into the ledger.
 
-A record is `magic, length, crc32` and the payload: `length of the told part, the told part (JSON), the features (float32)`. One write a record.
-A process writes to one file at a time, locked for as long as it lives; whoever gets the lock of a file that it did not make, inherits it.
+A process only ever appends, to one file at a time, and holds its lock meanwhile. It hands a file over by letting go of the lock, as its end would:
+whoever gets the lock of a file that it did not make, has inherited it. So there is one way into the ledger, whether the writer lives or not.
 """
 
 import errno
 import fcntl
 import os
-import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 from uuid import uuid4
-from zlib import crc32
-
-import orjson
 
 from data.ledger import ScoreRecord
 from serving.errors import LedgerDown
+from serving.spool_format import packed
 
 LARGEST = 8 * 1024 * 1024
 """Bytes after which a file is followed by the next one."""
+
+HAND_OVER_SECONDS = 0.25
 SUFFIX = ".spool"
 TORN = "torn"
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WHAT_NOW = "Make room under LEADSCORE_HOME, and see that it can be written."
-_MAGIC = b"\xf5LS\x01"
-_HEAD = struct.Struct("<4sII")
-_TOLD = struct.Struct("<I")
-
-
-def packed(record: ScoreRecord) -> bytes:
-    """The record as it stands in a file."""
-    return framed(orjson.dumps(record[:-1]), record.features)
-
-
-def framed(told: bytes, features: bytes) -> bytes:
-    payload = b"".join((_TOLD.pack(len(told)), told, features))
-    return _HEAD.pack(_MAGIC, len(payload), crc32(payload, len(payload))) + payload
-
-
-class Content(NamedTuple):
-    """What a file holds: its whole records in order, and the pieces that are none."""
-
-    records: list[ScoreRecord]
-    torn: list[bytes]
-
-
-def unpacked(content: bytes) -> Content:
-    """Reads on behind a damaged piece at the next whole record; never raises."""
-    found = Content([], [])
-    at = read = 0
-    while at < len(content):
-        record, end = _record(content, at)
-        if record is None:
-            at = _next_magic(content, at + 1)
-            continue
-        if read < at:
-            found.torn.append(content[read:at])
-        found.records.append(record)
-        at = read = end
-    if read < len(content):
-        found.torn.append(content[read:])
-    return found
-
-
-def _record(content: bytes, at: int) -> tuple[ScoreRecord | None, int]:
-    """The whole record that begins at `at`, or None where there is none, and where it ends."""
-    start = at + _HEAD.size
-    if start > len(content):
-        return None, at
-    magic, length, check = _HEAD.unpack_from(content, at)
-    payload = content[start : start + length]
-    if magic != _MAGIC or len(payload) < length or crc32(payload, length) != check:
-        return None, at
-    try:
-        (told,) = _TOLD.unpack_from(payload)
-        fields = orjson.loads(payload[_TOLD.size : _TOLD.size + told])
-        return ScoreRecord._make([*fields, payload[_TOLD.size + told :]]), start + length
-    except (struct.error, ValueError, TypeError):
-        return None, at
-
-
-def _next_magic(content: bytes, at: int) -> int:
-    found = content.find(_MAGIC, at)
-    return len(content) if found < 0 else found
 
 
 @dataclass
@@ -116,7 +55,8 @@ class SpoolFile:
 
     @classmethod
     def inherited(cls, path: Path) -> Self | None:
-        """The file of a process that has ended; None while it lives, where another has taken it, or where it is another user's."""
+        """A file that its process has handed over, or left by ending; None while it writes it, where another has taken it, or where it is another
+        user's."""
         try:
             fd = os.open(path, os.O_RDWR)
         except (FileNotFoundError, PermissionError):
@@ -158,7 +98,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def orphans(folder: Path) -> Iterator[SpoolFile]:
-    """The files of processes that have ended, locked one after the other; the caller removes or releases each."""
+    """The files that nobody writes any more, locked one after the other; the caller removes or releases each."""
     for path in files_in(folder):
         if (file := SpoolFile.inherited(path)) is not None:
             yield file
@@ -182,8 +122,14 @@ def _holds_anything(path: Path) -> bool:
 
 
 class Backlog(NamedTuple):
-    """What this process has acknowledged and not yet brought into the ledger."""
+    """What this process has acknowledged and is not in the ledger yet."""
 
+    records: int
+    bytes: int
+
+
+class _HandedOver(NamedTuple):
+    path: Path
     records: int
     bytes: int
 
@@ -198,7 +144,7 @@ class Spool:
     folder: Path
     fsync: bool = False
     _current: SpoolFile | None = None
-    _sealed: list[SpoolFile] = field(default_factory=list)
+    _handed_over: list[_HandedOver] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def append(self, record: ScoreRecord) -> None:
@@ -223,7 +169,7 @@ class Spool:
 
     def _writable(self) -> SpoolFile:
         if self._current is not None and self._current.size >= LARGEST:
-            self._put_aside()
+            self._let_go()
         if self._current is None:
             self._current = SpoolFile.made(self.folder, self.fsync)
         return self._current
@@ -246,36 +192,59 @@ class Spool:
             os.ftruncate(file.fd, file.size)
             if full:
                 return
-        self._put_aside()
+        self._let_go()
 
-    def _put_aside(self) -> None:
-        if self._current is not None:
-            self._sealed.append(self._current)
-            self._current = None
+    def _let_go(self) -> None:
+        """The current file is written no more: it is a drainer's, or goes if it holds nothing."""
+        if (file := self._current) is None:
+            return
+        self._current = None
+        if file.size:
+            self._handed_over.append(_HandedOver(file.path, file.records, file.size))
+            file.release()
+        else:
+            file.remove()
 
-    def sealed(self) -> Sequence[SpoolFile]:
-        """The files that are written no more, oldest first. Where there are none the current one becomes one, if it holds anything."""
+    def hand_over(self) -> None:
+        """Lets go of the current file, if it holds anything and none that was let go of before still waits: so an outage makes one file for each
+        8 MB, not one for each call. Call every `HAND_OVER_SECONDS`, as `handing_over` does.
+
+        The next file is made here: a disk that others wait for may take milliseconds for that, and they would be a score's.
+        """
+        if (file := self._due()) is None:
+            return
+        fresh = None
+        with suppress(OSError):  # where there is no room for another file, draining this one makes some
+            fresh = SpoolFile.made(self.folder, self.fsync)
         with self._lock:
-            if not self._sealed and self._current is not None and self._current.size:
-                self._put_aside()
-            return tuple(self._sealed)
+            if self._current is file:
+                self._let_go()
+                self._current, fresh = fresh, None
+        if fresh is not None:
+            fresh.remove()
 
-    def drained(self, file: SpoolFile) -> None:
-        """Its records are in the ledger: the file goes."""
-        file.remove()
+    def _due(self) -> SpoolFile | None:
+        """The current file, where it is to be handed over."""
         with self._lock:
-            self._sealed.remove(file)
+            self._forget_drained()
+            return self._current if self._current is not None and self._current.size and not self._handed_over else None
+
+    def handing_over(self, stop: threading.Event) -> None:
+        """Hand over every `HAND_OVER_SECONDS` until told to stop."""
+        while not stop.wait(HAND_OVER_SECONDS):
+            self.hand_over()
+
+    def _forget_drained(self) -> None:
+        self._handed_over = [file for file in self._handed_over if file.path.exists()]
 
     def backlog(self) -> Backlog:
-        """What this process has yet to bring into the ledger."""
+        """What of this process is not in the ledger yet: a file that is gone has been drained."""
         with self._lock:
-            held = [*self._sealed, *([self._current] if self._current else [])]
-            return Backlog(sum(file.records for file in held), sum(file.size for file in held))
+            self._forget_drained()
+            records, size = (self._current.records, self._current.size) if self._current is not None else (0, 0)
+            return Backlog(records + sum(file.records for file in self._handed_over), size + sum(file.bytes for file in self._handed_over))
 
     def close(self) -> None:
-        """Let go of every file; one that holds nothing goes, the others wait for the next process."""
+        """Let go of the file, for whoever drains; one that holds nothing goes."""
         with self._lock:
-            self._put_aside()
-            for file in self._sealed:
-                file.release() if file.size else file.remove()
-            self._sealed.clear()
+            self._let_go()

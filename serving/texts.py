@@ -15,15 +15,12 @@ def sentence(column: Column, value: float) -> str:
 
 def teller(column: Column) -> Callable[[float], str]:
     """`sentence` of one column, for many values."""
-    before, *gaps = column.text.split("{value}")
-    words, absent = _WORDS.get(column.unit, plain), column.absent
+    text, words, absent = column.text, _WORDS.get(column.unit, plain), column.absent
 
     def told(value: float) -> str:
-        if value != value:
-            return absent
-        return before + "".join([words(value) + after for after in gaps]) if gaps else before
+        return text.replace("{value}", words(value)) if value == value else absent
 
-    return told
+    return told if "{value}" in text else lambda value: text if value == value else absent
 
 
 def in_words(value: float, unit: str) -> str:

@@ -1,8 +1,10 @@
 """The spool as a service uses it: every record counted, and known whether records can be written at all."""
 
+import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
@@ -21,8 +23,20 @@ class WatchedSpool(Spool):
     """A spool that counts what it keeps in `metrics`."""
 
     metrics: Metrics = field(default_factory=Metrics)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "spool"))
     _problem: str | None = None
     _looked: float = float("-inf")
+
+    async def keep(self, records: Sequence[ScoreRecord]) -> None:
+        """`append_many` for a call: where the disk is waited for, not in the loop's thread, nor in one of those that may all wait for a database."""
+        if self.fsync:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self.append_many, records)
+        else:
+            self.append_many(records)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        super().close()
 
     def append(self, record: ScoreRecord) -> None:
         super().append(record)
@@ -51,7 +65,7 @@ class WatchedSpool(Spool):
     def _look(self) -> str | None:
         """A page is written and taken back: a full disk shows nowhere else."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with TemporaryFile(dir=self.folder, buffering=0) as probe:
                 os.write(probe.fileno(), _PROBE)
         except OSError as error:

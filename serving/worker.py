@@ -64,10 +64,11 @@ def run() -> int:
 
 @contextmanager
 def _beside(store: Store, settings: Settings) -> Iterator[None]:
-    """What has a thread of its own; the drainer ends last, once nothing is scored any more."""
+    """What has a thread of its own; the drainer ends last, once nothing is scored any more. It works where no service on this home drains."""
     champion, spool = Champion(store), Spool(settings.home / "spool", settings.fsync)
+    drainer = LastingThread("drainer", Drainer(spool.folder, store).run)
     threads = [
-        LastingThread("drainer", Drainer(spool, store).run),
+        LastingThread("handing over", spool.handing_over),
         LastingThread("webhooks", Dispatcher(store).run),
         LastingThread("champion", lambda stop: _follow(champion, stop)),
         LastingThread("rescoring", Rescorer(store, champion, spool).run),
@@ -78,6 +79,7 @@ def _beside(store: Store, settings: Settings) -> Iterator[None]:
         for thread in reversed(threads):
             thread.end()
         spool.close()
+        drainer.end()
 
 
 def _follow(champion: Champion, stop: threading.Event) -> None:

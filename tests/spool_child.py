@@ -15,8 +15,7 @@ from serving.spool import Spool
 def live(url: str, folder: Path, first: int) -> None:
     """Every third time three records at once; a line to stdout for each once it is acknowledged."""
     spool, store = Spool(folder), open_store(url)
-    drainer = Drainer(spool, store)
-    threading.Thread(target=_drain, args=(drainer,), daemon=True).start()
+    threading.Thread(target=_drain, args=(spool, Drainer(folder, store)), daemon=True).start()
     for n in count(first, 4):
         spool.append(numbered(n))
         os.write(1, b"%d\n" % n)
@@ -24,8 +23,9 @@ def live(url: str, folder: Path, first: int) -> None:
         os.write(1, b"%d\n%d\n%d\n" % (n + 1, n + 2, n + 3))
 
 
-def _drain(drainer: Drainer) -> None:
+def _drain(spool: Spool, drainer: Drainer) -> None:
     while True:
+        spool.hand_over()
         drainer.drain()
 
 

@@ -44,7 +44,7 @@ def test_a_level_that_a_lead_has_not_is_not_said_of_it(missing: float, said: str
     X[0, column] = missing
     answer = assess(bundle, "lead", X)[0]
     effects = Effects(answer.log_odds, *answer.hop.explain(X))
-    (found,) = Teller(bundle.schema).reasons(effects, X.tolist(), everything=False, sent=None)
+    (found,) = Teller(bundle.schema).reasons(effects, X, everything=False, sent=None)
     assert [r["text"] for r in found.listed] == [said]
     assert found.base + found.listed[0]["effect"] + found.other == pytest.approx(math.log(answer.probability[0] / (1 - answer.probability[0])))
 
@@ -61,14 +61,32 @@ EFFECTS = st.lists(st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0]) | st.
 
 
 @settings(deadline=None)
-@given(effects=st.lists(EFFECTS, min_size=1, max_size=3), cuts=st.sets(st.integers(1, 5)), room=st.integers(1, 6), order=st.permutations(range(6)))
-def test_the_strongest_each_way_are_those_of_a_plain_sort(effects: list[list[float]], cuts: set[int], room: int, order: list[int]) -> None:
+@given(
+    effects=st.lists(EFFECTS, min_size=1, max_size=3),
+    held=st.lists(st.sampled_from([0.0, 1.0, 2.5, math.nan]), min_size=6, max_size=6),
+    cuts=st.sets(st.integers(1, 5)),
+    room=st.integers(1, 6),
+    order=st.permutations(range(6)),
+)
+def test_the_strongest_each_way_are_those_of_a_plain_sort(
+    effects: list[list[float]], held: list[float], cuts: set[int], room: int, order: list[int]
+) -> None:
     start = np.array([0, *sorted(cuts), 6])
     groups = [order[a:b] for a, b in pairwise(start.tolist())]
-    of_firm = np.arange(len(groups)) % 2 == 0
-    summed, weight, kept = ranked(np.array(effects), np.array(order), start, of_firm, room)
+    of_firm, of_levels = np.arange(len(groups)) % 2 == 0, np.arange(len(groups)) % 3 == 0
+    X = np.array([held] * len(effects), np.float32)
+    summed, figures, kept = ranked(np.array(effects), X, np.array(order), start, of_firm, of_levels, room)
     for row, told in enumerate(effects):
         sums, places = ranked_by_hand(told, groups, room)
+        columns = [next((c for c in groups[g] if held[c] == 1.0), -1) if of_levels[g] else groups[g][0] for g in places]
         assert summed[row].tolist() == sums
-        assert [place for place in kept[row].tolist() if place >= 0] == places
-        assert weight[row].tolist() == pytest.approx([sum(map(abs, sums)), sum(map(abs, sums[::2]))])
+        assert [place for place in kept[row, 0].tolist() if place >= 0] == places
+        assert kept[row, 1].tolist()[: len(places)] == columns
+        assert figures[row, :2].tolist() == pytest.approx([sum(map(abs, sums)), sum(map(abs, sums[::2]))])
+        assert figures[row, 2:].tolist() == pytest.approx(
+            [*_padded([sums[g] for g in places], 2 * room), *_padded([held[c] if c >= 0 else 0.0 for c in columns], 2 * room)], nan_ok=True
+        )
+
+
+def _padded(values: list[float], size: int) -> list[float]:
+    return [*values, *[0.0] * (size - len(values))]

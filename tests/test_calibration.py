@@ -82,7 +82,7 @@ def test_planted_miscalibration_is_recovered(planted: Calibrator, kind: str) -> 
     truth, y, lead, time = world(1, leads=8000)
     grid = np.linspace(-60, 60, 200_001)
     raw = np.interp(truth, planted.logit(grid), grid)
-    found, why = fit_calibrator(raw, y, lead, time)
+    found, why, _ = fit_calibrator(raw, y, lead, time)
     assert found.kind == kind
     assert why.startswith(kind)
     assert np.abs(sigmoid(found.logit(raw)) - sigmoid(truth)).mean() < 0.015
@@ -96,7 +96,7 @@ def test_a_perfect_model_is_left_alone() -> None:
 
 def test_too_little_to_tell_is_left_alone() -> None:
     truth, y, lead, time = world(2, leads=15)
-    found, why = fit_calibrator(truth + 2, y, lead, time)
+    found, why, _ = fit_calibrator(truth + 2, y, lead, time)
     assert found == Calibrator()
     assert "too few" in why
     assert fit_calibrator(*np.zeros((4, 0)))[0] == Calibrator()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.candidates import SIMPLEST_FIRST, TreeSize
+from training.candidates import SIMPLEST_FIRST, STRENGTHS, TreeSize
 from training.choice import MIN_CONVERTED_LEADS, Choice, Sample, choose, fit
 from training.splits import Fold, Splits, forward_splits
 
@@ -67,6 +67,13 @@ def test_a_truth_that_no_line_can_hold_gets_trees() -> None:
     assert found.candidate == "lightgbm"
     assert found.losses["lightgbm"] < found.losses["logistic"] - 0.05
     assert found.size.trees > 0
+
+
+def test_the_penalty_is_the_one_that_the_future_bears() -> None:
+    """Noise bears no effects at all; a straight truth of which much is seen bears them at their full size, and of a hundred columns fewer."""
+    assert chosen(planted(900, noise, 0)).size.strength == STRENGTHS[0]
+    assert chosen(planted(900, straight, 0)).size.strength == STRENGTHS[-1]
+    assert chosen(planted(600, lambda X: 0.3 * straight(X), 0, columns=100)).size.strength < STRENGTHS[-1]
 
 
 def test_a_simpler_candidate_within_noise_of_the_best_wins() -> None:

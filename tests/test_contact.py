@@ -8,7 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.contact import _written_out, country_code, email_domain, email_kind, email_matches_domain, phone_country, phone_kind
+from features.contact import _region, _written_out, country_code, email_domain, email_kind, email_matches_domain, phone_country, phone_kind
 from features.countries import country_names
 
 EMAILS = [
@@ -226,15 +226,16 @@ def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, capsys: pytest.Capt
 CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 
 
-def parsed(text: str) -> phonenumbers.PhoneNumber | None:
+def parsed(text: str) -> tuple[int, str] | None:
     try:
-        return phonenumbers.parse(text, None)
+        number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
         return None
+    return number.country_code or 0, phonenumbers.national_significant_number(number)
 
 
 def agrees(text: str) -> bool:
-    """Whether the short way says nothing or what the library says, of one whose blanks and digits are as people write them."""
+    """The short way either says nothing or what the library says."""
     found = _written_out(text)
     return found is None or found == parsed(text)
 
@@ -254,5 +255,37 @@ def test_example_numbers_are_read_as_the_library_reads_them(region: str) -> None
 
 
 def test_the_short_way_is_taken() -> None:
-    assert _written_out("+46 70 174 76 22") == parsed("+46701747622")
+    assert _written_out("+46 70 174 76 22") == (46, "701747622") == parsed("+46701747622")
     assert [_written_out(text) for text in ("+46 070 174 76 22", "070-174 76 22", "+999 1234567", "+46")] == [None] * 4
+
+
+def region_by_the_library(text: str) -> str | None:
+    number = phonenumbers.parse(text, None)
+    region = phonenumbers.region_code_for_number(number)
+    return region if region and phonenumbers.is_valid_number_for_region(number, region) else None
+
+
+def is_made_up(digits: str) -> bool:
+    return len(set(digits)) < 2 or digits in "01234567890123456789" or digits in "98765432109876543210"
+
+
+@settings(max_examples=300, deadline=None)
+@given(code=st.sampled_from(CODES), rest=st.text("0123456789", min_size=4, max_size=12))
+def test_a_number_s_region_is_the_library_s(code: int, rest: str) -> None:
+    found = parsed(f"+{code}{rest}")
+    if found is not None and not is_made_up(f"{code}{rest}") and not is_made_up(found[1].lstrip("0")):
+        assert _region(f"+{code}{rest}", None) == region_by_the_library(f"+{code}{rest}")
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), region=st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)), kind=st.sampled_from(range(11)))
+def test_numbers_of_every_kind_and_their_neighbours_are_judged_as_the_library_judges_them(data: st.DataObject, region: str, kind: int) -> None:
+    example = phonenumbers.example_number_for_type(region, kind)
+    if example is None:
+        return
+    text = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    at, digit = data.draw(st.integers(1, len(text) - 1)), data.draw(st.sampled_from("0123456789"))
+    for number in (text, f"{text[:at]}{digit}{text[at + 1 :]}", text[:-1], f"{text}{digit}"):
+        found = parsed(number)
+        if found is not None and not is_made_up(number[1:]) and not is_made_up(found[1].lstrip("0")):
+            assert _region(number, None) == region_by_the_library(number)

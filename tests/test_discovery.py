@@ -167,3 +167,30 @@ def test_a_schema_of_another_version_is_refused(sample: World) -> None:
     document = sample.bundle.schema.document()
     with pytest.raises(ValueError, match="retrain"):
         Schema.from_document(document | {"columns": document["columns"][1:]})
+
+
+@pytest.mark.parametrize("name", ["job", "role", "Position"])
+def test_a_column_of_few_kinds_of_work_is_a_category_and_one_of_many_titles_is_read(name: str) -> None:
+    few = attribute(repeated("blue-collar", "admin.", "services"), name)
+    many = attribute([f"Head of Area {i}" for i in range(MAX_LEVELS + 1)], name)
+    assert isinstance(few, Attribute)
+    assert isinstance(many, Attribute)
+    assert (few.kind, many.kind) == ("category", "title")
+    titles = attribute(repeated("CEO", "CTO"), "Job Title")
+    assert isinstance(titles, Attribute)
+    assert titles.kind == "title"
+
+
+def test_a_placeholder_is_no_level_and_a_column_of_nothing_else_is_no_attribute() -> None:
+    found = attribute(repeated("red", "Select", "blue", "UNKNOWN"))
+    assert isinstance(found, Attribute)
+    assert found.levels == ("blue", "red")
+    assert attribute(repeated("Select", "(not set)")) is None
+
+
+@pytest.mark.parametrize("name", ["E-Mail", "Email Address", "email"])
+def test_an_address_is_known_by_its_column_whatever_the_case(name: str) -> None:
+    found = attribute([f"p{i}@firm{i}.se" for i in range(60)], name)
+    assert isinstance(found, Attribute)
+    assert (found.kind, found.inputs[0]) == ("email", f"lead.{name}")
+    assert attribute(repeated("Eva", "Bo"), "First Name") == "personal data never reach a model"

@@ -21,6 +21,7 @@ import pytest
 from bundles import store_at
 from data.ledger import of_lead
 from service import LEAD, with_champion
+from serving.spool import files_in
 
 ROOT = Path(__file__).parent.parent
 # numba looks up scipy's version where it is installed: the package itself is light, its parts are not.
@@ -167,7 +168,7 @@ def test_told_to_end_it_finishes_what_it_began_and_empties_the_spool(tmp_path: P
     assert process.returncode == 0
     with store_at(tmp_path) as store:
         assert {record.score_id for record in of_lead(store, "L-1", 100)} == set(given)
-    assert [path for path in (tmp_path / "spool").iterdir() if path.is_file()] == []
+    assert files_in(tmp_path / "spool") == []
 
 
 def _until_nobody_listens(url: str) -> None:

@@ -39,7 +39,7 @@ def client(sample: World) -> Iterator[MlflowClient]:
 def second(sample: World, client: MlflowClient) -> str:
     """Another version, registered and not promoted."""
     bundle = replace(sample.bundle, about={**sample.bundle.about, "seed": 99})
-    return tracking.log_training(bundle, sample.trained.report, sample.trained.forward, {})
+    return tracking.log_training(bundle, sample.trained.report, sample.trained.forward, {}, "")
 
 
 def run_id(client: MlflowClient) -> str:

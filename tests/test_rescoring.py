@@ -30,7 +30,8 @@ from serving import rescoring
 from serving.champion import Champion
 from serving.errors import LedgerDown, NoChampion, NotReady
 from serving.rescoring import Rescorer, request_of, value_of
-from serving.spool import Spool, files_in, unpacked
+from serving.spool import Spool, files_in
+from serving.spool_format import unpacked
 
 MONTH = 30 * DAY
 HOT = {"budget": 500_000}

@@ -15,7 +15,8 @@ from training.candidates import SIMPLEST_FIRST
 from training.labels import Hop, outcome
 from training.landmarks import landmarks, weekly_snapshots
 from training.metrics import auc, log_loss
-from training.run import POPULATION_WEEKS, train
+from training.populations import POPULATION_WEEKS
+from training.run import train
 from worlds import World, of_leads, sampled
 
 TEST = {"auc", "average_precision", "log_loss", "brier", "ece", "lift_top_decile", "base_rate"}

@@ -1,5 +1,6 @@
-"""The short ways of scoring against the long ones: many leads at once against one by one, lists against columns, hops side by side against each."""
+"""The short ways of scoring against the long ones: many leads at once against one by one, told against columns, hops side by side against each."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from data import ledger
 from data.contract import DAY, TICK, format_instant, parse_instant
 from data.funnel import Funnel
 from data.ledger import ScoreRecord
-from features.rows import Known, Sent, compute
+from features.rows import Known, compute, compute_told
 from features.sweep import NO_VALUE
-from features.timeline import build, line_up, stages_at
+from features.timeline import Past, build
 from registry.bundle import Bundle
 from registry.calibrator import Calibrator
 from registry.models import Constant, Points
@@ -114,51 +115,46 @@ def test_the_record_holds_what_was_answered_and_the_row_it_came_from(change: dic
     assert again == {name: answer[name] for name in again}
 
 
+VALUES = [None, -5.0, 0.0, 5.0, 0.1234565, 1e12, -1e12]
+
+
 @MANY
 @given(
     leads=st.lists(
         st.tuples(
             TIMES,
-            st.lists(st.tuples(TIMES, st.integers(0, 2), st.sampled_from([NO_VALUE, -5, 0, 5])), max_size=5),
+            st.lists(st.tuples(TIMES, st.integers(-2, 2), st.sampled_from(VALUES)), max_size=60),
             st.lists(st.tuples(TIMES, st.integers(0, 5)), max_size=5),
+            st.tuples(*[st.none() | st.sampled_from(["it", "retail", "odd", "20000", "-1.5"])] * len(SCHEMA.inputs)),
         ),
         max_size=5,
     ),
     at=st.lists(TIMES, min_size=5, max_size=5),
 )
-def test_leads_lined_up_are_the_timeline_that_is_built(leads: list[Any], at: list[int]) -> None:
-    created = [lead[0] for lead in leads]
-    events = [(n, kind, time, value) for n, (_, rows, _) in enumerate(leads) for time, kind, value in rows]
-    entries = [(n, code, time) for n, (_, _, rows) in enumerate(leads) for time, code in rows]
+def test_leads_told_one_by_one_are_those_of_the_columns(leads: list[Any], at: list[int]) -> None:
+    """Histories in any order, attributes, and the stage at the instant: to the last bit what a dataset's tables come to."""
+    created, every, as_of = np.array([lead[0] for lead in leads], np.int64), np.arange(len(leads)), np.array(at[: len(leads)], np.int64)
+    events = [(n, kind, time, value) for n, (_, rows, _, _) in enumerate(leads) for time, kind, value in rows]
+    entries = [(n, code, time) for n, (_, _, rows, _) in enumerate(leads) for time, code in rows]
     ints, codes = (lambda rows, i: np.array([r[i] for r in rows], np.int64)), (lambda rows, i: np.array([r[i] for r in rows], np.int16))
+    millionths = np.array([NO_VALUE if row[3] is None else round(row[3] * 1_000_000) for row in events], np.int64)
     built = build(
-        np.array(created, np.int64),
-        (ints(events, 0), codes(events, 1), ints(events, 2), ints(events, 3)),
-        (ints(entries, 0), codes(entries, 1), ints(entries, 2)),
-        4,
+        created, (ints(events, 0), codes(events, 1), ints(events, 2), millionths), (ints(entries, 0), codes(entries, 1), ints(entries, 2)), 4
     )
-    lined_up = line_up(created, [lead[1] for lead in leads], [lead[2] for lead in leads], 4)
-    for name, column in vars(built).items():
-        assert_array_equal(getattr(lined_up, name), column, err_msg=name)
-        assert getattr(column, "dtype", None) == getattr(getattr(lined_up, name), "dtype", None)
-    every, instants = np.arange(len(leads)), at[: len(leads)]
-    assert stages_at(built, instants) == built.standing(every, np.array(instants, np.int64))[0].tolist()
+    known = Known(dict.fromkeys(SCHEMA.inputs, every), {column: [lead[3][i] for lead in leads] for i, column in enumerate(SCHEMA.inputs)})
+    stages, X = compute_told(SCHEMA, [past(*lead[:3], n) for lead, n in zip(leads, at, strict=False)], [lead[3] for lead in leads])
+    assert stages == built.standing(every, as_of)[0].tolist()
+    assert_array_equal(X, compute(SCHEMA, built, known, every, as_of))
+
+
+def past(created: int, events: Sequence[tuple[int, int, float | None]], entries: Sequence[tuple[int, int]], as_of: int) -> Past:
+    values = [math.nan if value is None else value for _, _, value in events]
+    return Past(created, as_of, [e[0] for e in events], [e[1] for e in events], values, [e[0] for e in entries], [e[1] for e in entries])
 
 
 def test_a_lead_stands_in_a_stage_from_the_instant_it_enters_it() -> None:
-    timeline = line_up([NOW], [[]], [[(NOW + DAY, 1)]], 4)
-    assert [stages_at(timeline, [at])[0] for at in (NOW - TICK, NOW, NOW + DAY - TICK, NOW + DAY)] == [-1, 0, 0, 1]
-
-
-@MANY
-@given(values=st.lists(st.tuples(*[st.none() | st.sampled_from(["it", "retail", "odd", "20000", "-1.5"])] * 2), min_size=1, max_size=6))
-def test_values_as_sent_are_encoded_as_columns_are(values: list[tuple[str | None, str | None]]) -> None:
-    n = len(values)
-    timeline, lead, as_of = line_up([NOW] * n, [[]] * n, [[]] * n, 4), np.arange(n), np.full(n, NOW)
-    sent = Sent([dict(zip(SCHEMA.inputs, row, strict=True)) for row in values])
-    columns = {column: [row[i] for row in values] for i, column in enumerate(SCHEMA.inputs)}
-    known = Known(dict.fromkeys(SCHEMA.inputs, np.arange(n)), columns)
-    assert_array_equal(compute(SCHEMA, timeline, sent, lead, as_of), compute(SCHEMA, timeline, known, lead, as_of))
+    entered = [past(NOW, [], [(NOW + DAY, 1)], at) for at in (NOW - TICK, NOW, NOW + DAY - TICK, NOW + DAY)]
+    assert compute_told(SCHEMA, entered, [(None,) * len(SCHEMA.inputs)] * 4)[0] == [-1, 0, 0, 1]
 
 
 HOPS = (
@@ -179,13 +175,14 @@ def test_hops_answered_side_by_side_are_each_hops_own(rows: list[int], curves: t
     )  # fmt: skip
     way = Way(calibrated[:ahead])
     X = np.array(rows, np.float32)[:, None] * np.ones((1, len(SCHEMA.columns)), np.float32)
-    answers, effects = way.explained(X)
-    for plain, answer, own in zip(way.answers(X), answers, calibrated, strict=False):
+    judged, effects = way.explained(X)
+    for mine, theirs in zip(judged, way.judged(X), strict=True):
+        assert_array_equal(mine, theirs)
+    for answer, own in zip(way.answers(X), calibrated, strict=False):
         raw = own.model.raw_score(X)
         expected = (own.log_odds(X), own.probability(X), *own.interval(X, raw), own.score(own.probability(X)))
-        for found in (plain, answer):
-            for mine, theirs in zip(found[1:], expected, strict=True):
-                assert_array_equal(mine, theirs)
+        for mine, theirs in zip(answer[1:], expected, strict=True):
+            assert_array_equal(mine, theirs)
     for mine, theirs in zip(effects[1:], calibrated[0].explain(X), strict=True):
         assert_array_equal(mine, theirs)
 

@@ -5,6 +5,8 @@ import fcntl
 import os
 import resource
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,13 +20,22 @@ import serving.spool
 from data.ledger import ScoreRecord
 from records import numbered, records
 from serving.errors import LedgerDown
-from serving.spool import Spool, SpoolFile, orphans, packed, unpacked, waiting
+from serving.spool import Spool, SpoolFile, orphans, waiting
+from serving.spool_format import framed, packed, unpacked
 
 
 def held(spool: Spool) -> list[ScoreRecord]:
-    """All that the spool's own files hold, oldest first."""
-    files = [*spool._sealed, *([spool._current] if spool._current else [])]
-    return [record for file in files for record in unpacked(file.content()).records]
+    """All that the spool's own files hold, oldest first, and that nobody has drained."""
+    paths = [*(file.path for file in spool._handed_over), *([spool._current.path] if spool._current else [])]
+    return [record for path in paths if path.exists() for record in unpacked(path.read_bytes()).records]
+
+
+def drain(folder: Path) -> list[int]:
+    """Removes every file that nobody writes; the sizes of those that held anything."""
+    files = list(orphans(folder))
+    for file in files:
+        file.remove()
+    return [file.size for file in files if file.size]
 
 
 @settings(deadline=None)
@@ -62,7 +73,7 @@ def test_a_record_is_found_between_any_bytes(before: bytes, record: ScoreRecord,
 
 
 def test_a_whole_record_of_another_shape_is_set_aside_as_damage() -> None:
-    strange = serving.spool.framed(b"[1, 2]", b"")
+    strange = framed(b"[1, 2]", b"")
     assert unpacked(strange + packed(numbered(1))) == ([numbered(1)], [strange])
 
 
@@ -83,8 +94,8 @@ def test_a_file_is_followed_by_the_next_one_at_its_largest(tmp_path: Path, monke
     spool = Spool(tmp_path)
     for n in range(5):
         spool.append(numbered(n))
-    assert [file.records for file in spool.sealed()] == [2, 2]
     assert held(spool) == [numbered(n) for n in range(5)]
+    assert (drain(tmp_path), spool.backlog()) == ([2 * size, 2 * size], (1, size))
     spool.close()
 
 
@@ -119,13 +130,46 @@ def test_a_new_file_that_another_process_inherited_too_early_is_left_to_it(tmp_p
     file.remove()
 
 
+def test_a_file_is_handed_over_once_the_one_before_is_drained(tmp_path: Path) -> None:
+    """An outage makes no more files than it has to, and what is drained counts no more."""
+    spool, size = Spool(tmp_path), len(packed(numbered(0)))
+    spool.hand_over()
+    for n in range(4):
+        spool.append(numbered(n))
+        spool.hand_over()
+    assert spool.backlog() == (4, 4 * size)
+    assert drain(tmp_path) == [size], "the first; the others wait in the next"
+    assert spool.backlog() == (3, 3 * size)
+    spool.hand_over()
+    assert drain(tmp_path) == [3 * size]
+    spool.hand_over()
+    assert (drain(tmp_path), spool.backlog(), waiting(tmp_path)) == ([], (0, 0), [])
+    spool.close()
+
+
+def test_files_are_handed_over_until_told_to_stop(tmp_path: Path) -> None:
+    spool, stop, drained = Spool(tmp_path), threading.Event(), 0
+    thread = threading.Thread(target=spool.handing_over, args=(stop,))
+    thread.start()
+    for n in range(3):
+        spool.append(numbered(n))
+        deadline = time.monotonic() + 30
+        while drained == n:
+            assert time.monotonic() < deadline, "not handed over"
+            time.sleep(0.01)
+            drained += len(drain(tmp_path))
+    stop.set()
+    thread.join()
+    spool.close()
+
+
 def test_closing_leaves_no_empty_file(tmp_path: Path) -> None:
     spool = Spool(tmp_path, fsync=True)
     spool.append(numbered(1))
-    (file,) = spool.sealed()
-    spool.drained(file)
-    spool._write(b"", 0)
-    assert len(list(tmp_path.iterdir())) == 1
+    spool.hand_over()
+    drain(tmp_path)
+    spool.hand_over()
+    assert len(list(tmp_path.iterdir())) == 1, "an empty one is kept for what comes"
     spool.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -162,9 +206,8 @@ def test_a_full_disk_refuses_and_keeps_what_was_acknowledged(tmp_path: Path) -> 
             spool.append_many(numbered(n) for n in range(20_000, 20_100))
         assert held(spool) == kept
         assert spool.backlog().records == len(kept) > 100
-        (file,) = spool.sealed()
-        assert os.fstat(file.fd).st_size == file.size
-        spool.drained(file)
+        spool.hand_over()
+        assert drain(disk) == [len(kept) * len(packed(numbered(0)))]
         spool.append(numbered(1))
         assert held(spool) == [numbered(1)]
         spool.close()
@@ -201,6 +244,6 @@ def test_a_file_that_does_not_reach_the_disk_is_followed_by_another(tmp_path: Pa
         spool.append(numbered(1))
     monkeypatch.setattr(os, "fsync", sync)
     spool.append(numbered(2))
-    assert [file.records for file in spool.sealed()] == [1]
     assert held(spool) == [numbered(0), numbered(2)]
+    assert drain(tmp_path) == [len(packed(numbered(0)))], "handed over at once"
     spool.close()

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from data.store import Store, open_store
 from outages import outage
 from records import NOW, numbered
 from serving.drainer import Drainer, purge
-from serving.spool import TORN, Spool, packed, waiting
+from serving.spool import TORN, Spool, waiting
+from serving.spool_format import packed
 
 
 @pytest.fixture
@@ -43,11 +45,13 @@ def held(store: Store) -> list[ScoreRecord | None]:
 
 
 def test_what_is_appended_is_in_the_ledger_once(store: Store, spool: Spool) -> None:
-    drainer = Drainer(spool, store)
+    drainer = Drainer(spool.folder, store)
     assert drainer.drain() == 0
     many = [numbered(n) for n in range(2 * ledger.BATCH + 1)]
     spool.append_many(many)
     spool.append(numbered(7))
+    assert drainer.drain() == 0, "its process still writes it"
+    spool.hand_over()
     assert drainer.drain() == len(many)
     assert held(store) == many
     assert drainer.drained == len(many)
@@ -77,7 +81,7 @@ def test_files_of_ended_processes_are_taken_over(store: Store, spool: Spool) -> 
         other.close()
     living = Spool(spool.folder)
     living.append(numbered(9))
-    assert Drainer(spool, store).drain() == 3
+    assert Drainer(spool.folder, store).drain() == 3
     assert held(store) == [numbered(n) for n in range(3)]
     assert len(waiting(spool.folder)) == 1
     living.close()
@@ -88,8 +92,8 @@ def test_a_file_that_was_taken_over_while_the_database_was_down_is_let_go_of(sto
     ended.append(numbered(1))
     ended.close()
     with outage(store), pytest.raises(SQLAlchemyError):
-        Drainer(spool, store).drain()
-    assert Drainer(Spool(spool.folder), store).drain() == 1
+        Drainer(spool.folder, store).drain()
+    assert Drainer(spool.folder, store).drain() == 1
 
 
 def test_damage_is_told_and_set_aside(store: Store, spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
@@ -97,7 +101,7 @@ def test_damage_is_told_and_set_aside(store: Store, spool: Spool, caplog: pytest
     pieces = [packed(numbered(n, "the-lead")) for n in range(4)]
     torn = pieces[1][:30]
     (spool.folder / "ended.spool").write_bytes(pieces[0] + torn + pieces[2] + pieces[3][:-1])
-    drainer = Drainer(spool, store)
+    drainer = Drainer(spool.folder, store)
     with caplog.at_level(logging.WARNING):
         drainer.drain()
     assert held(store) == [numbered(0, "the-lead"), numbered(2, "the-lead")]
@@ -111,23 +115,25 @@ def test_a_record_that_the_database_refuses_does_not_hold_up_the_others(store: S
     """An instant beyond 64 bits is taken by no column: neither engine lets it in."""
     impossible = numbered(1)._replace(at=2**64 - 1)
     spool.append_many([numbered(0), impossible, numbered(2)])
-    Drainer(spool, store).drain()
+    spool.hand_over()
+    Drainer(spool.folder, store).drain()
     assert held(store) == [numbered(0), numbered(2)]
     assert (spool.folder / TORN / impossible.score_id).read_bytes() == packed(impossible)
     assert waiting(spool.folder) == []
 
 
 def test_nothing_is_lost_while_the_database_is_down(store: Store, spool: Spool) -> None:
-    drainer = Drainer(spool, store)
+    drainer = Drainer(spool.folder, store)
     spool.append(numbered(0))
     with outage(store):
         for n in (1, 2):
+            spool.hand_over()
             with pytest.raises(SQLAlchemyError):
                 drainer.drain()
             spool.append(numbered(n))
         assert spool.backlog().records == 3
     while drainer.drain():
-        pass
+        spool.hand_over()
     assert held(store) == [numbered(n) for n in range(3)]
 
 
@@ -138,11 +144,24 @@ def until(state: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def test_the_thread_outlives_an_outage_and_says_so_meanwhile(store: Store, spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
-    drainer, stop = Drainer(spool, store), threading.Event()
-    thread = threading.Thread(target=drainer.run, args=(stop,))
-    thread.start()
+@contextmanager
+def threads(*runs: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Each in a thread of its own; told to stop one after the other."""
+    stops = [threading.Event() for _ in runs]
+    running = [threading.Thread(target=run, args=(stop,)) for run, stop in zip(runs, stops, strict=True)]
+    for thread in running:
+        thread.start()
     try:
+        yield
+    finally:
+        for thread, stop in zip(running, stops, strict=True):
+            stop.set()
+            thread.join()
+
+
+def test_the_thread_outlives_an_outage_and_says_so_meanwhile(store: Store, spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
+    drainer = Drainer(spool.folder, store)
+    with threads(spool.handing_over, drainer.run):
         spool.append(numbered(0))
         until(lambda: spool.backlog().records == 0)
         with outage(store):
@@ -152,10 +171,35 @@ def test_the_thread_outlives_an_outage_and_says_so_meanwhile(store: Store, spool
             until(lambda: len(caplog.records) == 1)
         until(lambda: drainer.problem is None)
         spool.append(numbered(2))
-    finally:
-        stop.set()
-        thread.join()
+        spool.close()
     assert held(store) == [numbered(n) for n in range(3)], "the last look comes after the stop"
+
+
+def test_one_drains_and_who_stays_goes_before_who_helps_out(store: Store, spool: Spool) -> None:
+    spool.folder.mkdir()
+    helping, staying, later = (Drainer(spool.folder, store, stays) for stays in (False, True, True))
+    with threads(helping.run, later.run):
+        until(lambda: later._lock is not None)
+        with threads(staying.run):
+            for n in range(3):
+                spool.append(numbered(n))
+                spool.hand_over()
+                until(lambda: spool.backlog().records == 0)
+            assert (helping.drained, staying.drained, later.drained) == (0, 0, 3)
+    spool.append(numbered(3))
+    spool.close()
+    with threads(helping.run):
+        until(lambda: helping.drained == 1)
+    assert held(store) == [numbered(n) for n in range(4)]
+
+
+def test_a_pass_that_has_lasted_long_enough_ends_with_its_file(store: Store, spool: Spool) -> None:
+    for n in range(3):
+        ended = Spool(spool.folder)
+        ended.append(numbered(n))
+        ended.close()
+    drainer = Drainer(spool.folder, store)
+    assert [drainer.drain(seconds=-1) for _ in range(4)] == [1, 1, 1, 0]
 
 
 def test_several_drainers_and_an_erasure_at_the_same_time(store: Store, spool: Spool) -> None:
@@ -164,7 +208,8 @@ def test_several_drainers_and_an_erasure_at_the_same_time(store: Store, spool: S
     others = [Spool(spool.folder) for _ in range(3)]
     for k, other in enumerate(others):
         other.append_many(numbered(n, "gone" if n % 2 else "stays") for n in range(k * 600, (k + 1) * 600))
-    drainers = [threading.Thread(target=Drainer(other, store).drain) for other in others]
+        other.close()
+    drainers = [threading.Thread(target=Drainer(spool.folder, store).drain) for _ in others]
     for thread in drainers:
         thread.start()
     erase(store, "gone", NOW)
@@ -173,8 +218,6 @@ def test_several_drainers_and_an_erasure_at_the_same_time(store: Store, spool: S
     assert {record.lead_id for record in held(store) if record} == {"stays"}
     assert len(held(store)) == 900
     assert all(ledger.was_erased(store, numbered(n).score_id) == bool(n % 2) for n in range(0, 1_800, 97))
-    for other in others:
-        other.close()
 
 
 def test_a_purge_waits_for_the_drainers(store: Store, spool: Spool) -> None:
@@ -184,12 +227,10 @@ def test_a_purge_waits_for_the_drainers(store: Store, spool: Spool) -> None:
     (spool.folder / TORN / "piece").write_bytes(b"gone?")
     erase(store, "gone", NOW)
     assert not purge(spool.folder, 0.05)
-    stop = threading.Event()
-    thread = threading.Thread(target=Drainer(spool, store).run, args=(stop,))
-    thread.start()
-    assert purge(spool.folder, 30)
-    stop.set()
-    thread.join()
+    with threads(Drainer(spool.folder, store).run):
+        assert not purge(spool.folder, 0.6), "its process has not handed it over"
+        with threads(spool.handing_over):
+            assert purge(spool.folder, 30)
     assert held(store) == [numbered(2, "stays")]
     assert not (spool.folder / TORN).exists()
     assert [ledger.was_erased(store, numbered(n).score_id) for n in range(3)] == [True, True, False]

@@ -15,7 +15,7 @@ from data.schema import SCORES
 from data.store import open_store
 from records import numbered
 from serving.drainer import Drainer
-from serving.spool import TORN, Spool, waiting
+from serving.spool import TORN, waiting
 
 APART = 10_000_000
 CHILD = Path(__file__).with_name("spool_child.py")
@@ -47,8 +47,7 @@ def killing(url: str, folder: Path, times: int, seed: int) -> None:
             for child, n in zip(children, first, strict=True):
                 time.sleep(chance.uniform(0, 0.1))
                 acknowledged |= killed(child, n)
-        spool = Spool(folder)
-        Drainer(spool, store).drain()
+        Drainer(folder, store).drain()
         with store.engine.connect() as connection:
             held = {int(id, 16) for id in connection.scalars(sa.select(SCORES.c.score_id))}
         assert len(acknowledged) > times

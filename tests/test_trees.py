@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry import tree_kernels
+from registry import tree_kernels, tree_paths
+from registry.forest import Forest
 from registry.trees import Trees, UnsupportedModel, contributions, expected_value, parse_trees, raw_score
 from registry.warm import warm
 
@@ -100,6 +101,24 @@ def test_a_row_alone_gets_the_same_bits_as_in_a_batch() -> None:
             assert np.array_equal(contributions(trees, X[start : start + rows]), parts[start : start + rows])
 
 
+@pytest.mark.parametrize("leaves", [(2, 8), (8, 20), (20, 100), (100, 4)])
+def test_models_side_by_side_say_what_each_says_alone(leaves: tuple[int, int]) -> None:
+    """On columns of their own, trees with tables and without, in another order of the scores, with the first one's reasons and without any."""
+    X, y = sample(5)
+    wide = np.concatenate([X, -X[:, ::-1]], axis=1)
+    offered = (np.arange(8), np.array([15, 1, 9, 3, 11, 5, 13, 7]))
+    texts = [trained(wide[:, at], y, num_leaves=most).model_to_string() for at, most in zip(offered, leaves, strict=True)]
+    models = [parse_trees(text, at.astype(np.int64), 16) for text, at in zip(texts, offered, strict=True)]
+    for explain in (False, *([True] if leaves[0] < 64 else [])):
+        forest = Forest.of(models, models[0].shap_tables) if explain else Forest.of(models)
+        score, parts = np.full((3, len(wide)), 7.0), np.zeros((len(wide), 17))
+        forest.add(wide, np.array([2, 0]), score, *([parts] if explain else []))
+        assert np.array_equal(score[2], raw_score(models[0], wide))
+        assert np.array_equal(score[0], raw_score(models[1], wide))
+        assert np.all(score[1] == 7.0)
+        assert not explain or np.array_equal(parts, contributions(models[0], wide))
+
+
 def test_other_layouts_of_the_same_rows_score_the_same() -> None:
     X, y = sample(5)
     trees = parse_trees(trained(X, y).model_to_string())
@@ -117,7 +136,7 @@ def test_once_warm_no_rows_and_no_model_are_compiled_for_again() -> None:
         for rows in (X, X[:1], frozen, np.asfortranarray(X), X.astype(np.float64), X[:0]):
             raw_score(trees, rows)
             contributions(trees, rows)
-    kernels = [kernel for kernel in vars(tree_kernels).values() if hasattr(kernel, "signatures")]
+    kernels = [kernel for kernel in (vars(tree_kernels) | vars(tree_paths)).values() if hasattr(kernel, "signatures")]
     assert len(kernels) >= 6
     assert {len(kernel.signatures) for kernel in kernels} <= {0, 1}
 

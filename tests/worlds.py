@@ -20,7 +20,8 @@ from data.sample.parameters import END
 from data.store import open_store
 from features.tables import Cohort, cohort_of
 from registry import promotion, tracking
-from registry.bundle import Bundle
+from registry.bundle import Bundle, HopModel
+from registry.calibrator import Calibrator
 from training.figures import figures
 from training.run import Trained, train
 
@@ -59,7 +60,7 @@ def trained_world(folder: Path, home: Path) -> World:
     with at_home(home):
         dataset = read(folder)
         trained = train(dataset, Funnel(), END)
-        version = tracking.log_training(trained.bundle, trained.report, trained.forward, figures(trained.bundle, trained.forward))
+        version = tracking.log_training(trained.bundle, trained.report, trained.forward, figures(trained.bundle, trained.forward), "")
         with open_store() as store:
             promotion.promote(store, version, "test")
     return World(folder, dataset, trained, cohort_of(dataset, trained.bundle.schema), home)
@@ -161,3 +162,13 @@ def _by_lead(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
 def _sent(row: Mapping[str, Any], times: Sequence[str], others: Sequence[str]) -> dict[str, Any]:
     said = {name: format_instant(row[name]) for name in times if row.get(name) is not None}
     return said | {name: row[name] for name in others if row.get(name) is not None}
+
+
+def raised(bundle: Bundle, transition: str, log_odds: float) -> Bundle:
+    """The bundle with every chance of a direct transition moved by so much."""
+
+    def moved(hop: HopModel) -> HopModel:
+        calibrator = hop.calibrator
+        return replace(hop, calibrator=Calibrator("beta", calibrator.low, calibrator.high, calibrator.shift + log_odds))
+
+    return replace(bundle, hops=tuple(moved(hop) if hop.direct and hop.transition == transition else hop for hop in bundle.hops))

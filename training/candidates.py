@@ -1,6 +1,6 @@
 """The candidates, simplest first: base rate, points rule, logistic regression, LightGBM. Each is fitted on float32 rows with lead weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm
@@ -14,42 +14,69 @@ Labels = NDArray[np.int8]
 SIMPLEST_FIRST = ("base_rate", "points", "logistic", "lightgbm")
 MAX_TREES = 600
 PATIENCE = 100
-"""Trees of at most 8 leaves, strongly regularised, score better on leads than deeper ones, and explain ten times faster."""
 TREE_PARAMETERS: dict[str, Any] = {
     "objective": "binary",
-    "num_leaves": 6,
+    "num_leaves": 4,
     "learning_rate": 0.05,
     "lambda_l2": 50.0,
     "feature_fraction": 0.25,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "max_bin": 63,
+    "feature_pre_filter": False,
     "deterministic": True,
     "force_row_wise": True,
     "verbosity": -1,
 }
 MANY_ROWS = 50_000
 """From here on all cores grow the trees (`deterministic`: the same trees on any number); below, handing the work round costs more than it saves."""
-LEAF_SHARE, LEAST_IN_LEAF, MOST_IN_LEAF = 0.005, 20, 150
-"""A leaf needs this share of the rows, within bounds: landmarks of one lead are alike, so few rows are fewer leads still."""
+LEAST_IN_LEAF, MOST_IN_LEAF = 20, 150
+STRENGTHS = (0.0003, 0.001, 0.003, 0.01)
+"""Inverses of the ridge penalty that a choice is made of: the landmarks of one lead are alike, so that all rows say less than they seem to."""
+
+
+@dataclass(frozen=True)
+class TreeShape:
+    """How each tree is grown. Small ones, strongly regularised, score better on leads than deeper ones, and explain faster.
+
+    `leaves` at most, each of at least `leaf_share` of the rows (within bounds: few rows are fewer leads still); shares of the `columns` and `rows`
+    that a tree is offered; `shrinkage` is the L2 penalty of a leaf's value."""
+
+    leaves: int = TREE_PARAMETERS["num_leaves"]
+    leaf_share: float = 0.005
+    columns: float = TREE_PARAMETERS["feature_fraction"]
+    rows: float = TREE_PARAMETERS["bagging_fraction"]
+    shrinkage: float = TREE_PARAMETERS["lambda_l2"]
+
+    def parameters(self, rows: int) -> dict[str, Any]:
+        """LightGBM's own names and values, for so many rows."""
+        return {
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": min(max(int(self.leaf_share * rows), LEAST_IN_LEAF), MOST_IN_LEAF),
+            "feature_fraction": self.columns,
+            "bagging_fraction": self.rows,
+            "lambda_l2": self.shrinkage,
+        }
 
 
 @dataclass(frozen=True)
 class TreeSize:
-    """How many trees, at which learning rate, were best for `rows` rows."""
+    """What was best for `rows` rows: how many trees of which shape at which learning rate, and the `strength` of the logistic regression."""
 
     trees: int
     rows: int = 1
     learning_rate: float = TREE_PARAMETERS["learning_rate"]
+    shape: TreeShape = field(default_factory=TreeShape)
+    strength: float = STRENGTHS[1]
 
     def scaled(self, rows: int) -> "TreeSize":
         """More rows bear more trees: by the square root of their ratio (measured on sample worlds), in both directions."""
         trees = max(round(self.trees * (rows / self.rows) ** 0.5), 1) if self.trees else 0
-        return TreeSize(min(trees, 2 * MAX_TREES), rows, self.learning_rate)
+        return replace(self, trees=min(trees, 2 * MAX_TREES), rows=rows)
 
     def coarse(self) -> "TreeSize":
         """A third of the trees with three times the step: as much fitted in a third of the time, for refits that only show a spread."""
-        return TreeSize(max(self.trees // 3, 1), self.rows, self.learning_rate * 3)
+        return replace(self, trees=max(self.trees // 3, 1), learning_rate=self.learning_rate * 3)
 
 
 def fit_base_rate(y: Labels, weight: Floats) -> Constant:
@@ -58,7 +85,7 @@ def fit_base_rate(y: Labels, weight: Floats) -> Constant:
     return Constant(float(np.log(converted / (all_ - converted))))
 
 
-def fit_logistic(X: Rows, y: Labels, weight: Floats, strength: float = 0.003) -> Model:
+def fit_logistic(X: Rows, y: Labels, weight: Floats, strength: float = STRENGTHS[1]) -> Model:
     """Ridge logistic regression on standardised columns, each with a part for being missing. `strength` is the inverse of the penalty."""
     if y.min() == y.max():
         return fit_base_rate(y, weight)
@@ -111,10 +138,9 @@ class TreeGrower:
         ).construct()
 
     def _parameters(self, size: TreeSize, offset: int) -> dict[str, Any]:
-        least = min(max(int(LEAF_SHARE * self._rows), LEAST_IN_LEAF), MOST_IN_LEAF)
         threads = 0 if self._rows >= MANY_ROWS else 1
-        own = {"learning_rate": size.learning_rate, "min_data_in_leaf": least, "num_threads": threads, "seed": self.seed + offset}
-        return TREE_PARAMETERS | own
+        own = {"learning_rate": size.learning_rate, "num_threads": threads, "seed": self.seed + offset}
+        return TREE_PARAMETERS | size.shape.parameters(self._rows) | own
 
     def grow(self, weight: Floats, size: TreeSize, offset: int = 0) -> Boosted:
         """`weight` (m,): lead-bootstrap counts or ones; rows of weight 0 are as good as absent."""
@@ -122,13 +148,13 @@ class TreeGrower:
         booster = lightgbm.train(self._parameters(size, offset), self._data, num_boost_round=size.trees)
         return Boosted.from_text(booster.model_to_string(), [int(c) for c in self.columns], self.width)
 
-    def curve(self, X: Rows, y: Labels) -> "Curve":
-        """Grows MAX_TREES on all rows and watches the log loss on others: X (n, p), y (n,)."""
+    def curve(self, X: Rows, y: Labels, shape: TreeShape) -> "Curve":
+        """Grows MAX_TREES of a shape on all rows and watches the log loss on others: X (n, p), y (n,)."""
         losses: dict[str, dict[str, list[float]]] = {}
         self._data.set_weight(np.ones(self._data.num_data()))
         other = self._data.create_valid(X[:, self.columns], np.asarray(y, np.float64))
         booster = lightgbm.train(
-            self._parameters(TreeSize(MAX_TREES), 0) | {"metric": "binary_logloss"},
+            self._parameters(TreeSize(MAX_TREES, shape=shape), 0) | {"metric": "binary_logloss"},
             self._data,
             num_boost_round=MAX_TREES,
             valid_sets=[other],

@@ -1,7 +1,7 @@
 """Which candidate answers for a hop: forward predictions of each, the simplest within noise of the best."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,18 +9,35 @@ from numpy.typing import NDArray
 from features.timeline import Ints
 from registry.models import Floats, Model, Rows
 from training.bootstrap import difference_noise
-from training.candidates import SIMPLEST_FIRST, Curve, Labels, TreeGrower, TreeSize, fit_base_rate, fit_logistic, useful_columns
+from training.candidates import (
+    SIMPLEST_FIRST,
+    STRENGTHS,
+    TREE_PARAMETERS,
+    Curve,
+    Labels,
+    TreeGrower,
+    TreeShape,
+    TreeSize,
+    fit_base_rate,
+    fit_logistic,
+    useful_columns,
+)
 from training.metrics import row_losses
 from training.points import fit_points
 from training.splits import Fold, Splits
+from training.tuning import NO_TUNING, Tuning, digest, tune
 
 MIN_CONVERTED_LEADS = 20
 """Fewer converted leads than this, or fewer others, are no evidence for anything but a base rate."""
 TREE_STEP = 25
-FLAT = 0.0005
+FLAT = 0.002
 """Nats of log loss a landmark within which two sizes do as well."""
-NOISE = 2.0
-"""Standard errors: at one, a few hundred rows crown a candidate by luck, and the base rate would have been better."""
+ENOUGH_ROWS = 20_000
+PROOF = 2.0
+"""Standard errors by which the base rate, or the default shape of trees, must be beaten: at one, a few hundred rows crown anything by luck."""
+NOISE = 1.0
+"""Standard errors within which a simpler candidate that has beaten the base rate is as good as the best: at two, a points rule answers for leads of
+which trees know a quarter more (sample worlds of 2,000 leads)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen, from forward predictions `raw` on the rows `asked` (indices into the sample), and each candidate's mean log loss there."""
+    """What was chosen, from forward predictions `raw` on the rows `asked` (indices into the sample), and each candidate's mean log loss there;
+    `trials` shapes of trees were tried beyond the default; `noise` is the standard error, by lead, of how far each candidate is behind the best."""
 
     candidate: str
     size: TreeSize
@@ -52,6 +70,24 @@ class Choice:
     losses: dict[str, float]
     asked: NDArray[np.int64]
     raw: Floats
+    trials: int = 0
+    noise: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A fold, and the curve of trees grown before it: None where too little was known by then."""
+
+    fold: Fold
+    curve: Curve | None
+
+    def raw_score(self, sample: Sample, trees: int) -> Floats:
+        """What is said of the rows asked: by so many trees, or by the base rate."""
+        asked = sample.X[self.fold.validate]
+        if self.curve is not None:
+            return self.curve.raw_score(asked, trees)
+        known = sample.y[self.fold.train]
+        return fit_base_rate(known, np.ones(known.size)).raw_score(asked)
 
 
 def fit(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Model:
@@ -62,11 +98,11 @@ def fit(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Model:
     if candidate == "points":
         return fit_points(sample.X, sample.y)
     if candidate == "logistic":
-        return fit_logistic(sample.X, sample.y, weight)
+        return fit_logistic(sample.X, sample.y, weight, size.strength)
     return TreeGrower(sample.X, sample.y, seed).grow(weight, size.scaled(sample.y.size))
 
 
-def choose(sample: Sample, splits: Splits, seed: int) -> Choice:
+def choose(sample: Sample, splits: Splits, seed: int, tuning: Tuning = NO_TUNING) -> Choice:
     """Compares the candidates on the choosing folds alone: never on the test. Leads, not rows, make the noise."""
     folds = [f for f in splits.folds if f.train.any() and f.validate.any()]
     asked = np.concatenate([np.flatnonzero(f.validate) for f in folds]) if folds else np.zeros(0, np.int64)
@@ -74,54 +110,113 @@ def choose(sample: Sample, splits: Splits, seed: int) -> Choice:
         why = f"fewer than {MIN_CONVERTED_LEADS} converted leads, or others, before the last fold: nothing but the base rate can be told."
         raw = [fit("base_rate", TreeSize(0), sample.where(f.train), seed).raw_score(sample.X[f.validate]) for f in folds]
         return Choice("base_rate", TreeSize(0), why, {}, asked, np.concatenate(raw) if raw else np.zeros(0))
-    raw_of = {name: _forward(name, sample, folds, seed) for name in SIMPLEST_FIRST[:-1]}
-    raw_of["lightgbm"], size = _forward_trees(sample, folds, seed)
+    strength = TreeSize(0, strength=_strength(sample, folds[-1], seed))
+    raw_of = {name: _forward(name, strength, sample, folds, seed) for name in SIMPLEST_FIRST[:-1]}
+    raw_of["lightgbm"], shaped, trials = _tuned_trees(sample, folds, seed, tuning)
+    size = replace(shaped, strength=strength.strength)
     y, lead = sample.y[asked].astype(np.float64), sample.lead[asked]
-    losses = {name: row_losses(y, 1 / (1 + np.exp(-raw))) for name, raw in raw_of.items()}
+    losses = {name: _losses(y, raw) for name, raw in raw_of.items()}
     chosen, why = _simplest_within_noise(losses, lead)
-    return Choice(chosen, size, why, {name: float(loss.mean()) for name, loss in losses.items()}, asked, raw_of[chosen])
+    return Choice(chosen, size, why, {name: float(loss.mean()) for name, loss in losses.items()}, asked, raw_of[chosen], trials, _noise(losses, lead))
 
 
-def _forward(name: str, sample: Sample, folds: Sequence[Fold], seed: int) -> Floats:
-    return np.concatenate([fit(name, TreeSize(0), sample.where(f.train), seed).raw_score(sample.X[f.validate]) for f in folds])
+def _forward(name: str, size: TreeSize, sample: Sample, folds: Sequence[Fold], seed: int) -> Floats:
+    return np.concatenate([fit(name, size, sample.where(f.train), seed).raw_score(sample.X[f.validate]) for f in folds])
 
 
-def _forward_trees(sample: Sample, folds: Sequence[Fold], seed: int) -> tuple[Floats, TreeSize]:
-    """Raw scores of the number of trees with the lowest log loss over all folds together."""
-    curves: list[Curve | None] = []
+def _strength(sample: Sample, last: Fold, seed: int) -> float:
+    """Of the logistic regression that has the lowest log loss on the last fold, which has most to learn from: as much of it as is needed to tell."""
+    y, train = sample.y[last.validate].astype(np.float64), _part(sample.where(last.train))
+    raw = [fit("logistic", TreeSize(0, strength=strength), train, seed).raw_score(sample.X[last.validate]) for strength in STRENGTHS]
+    return STRENGTHS[int(np.argmin([_losses(y, said).mean() for said in raw]))]
+
+
+def _part(sample: Sample) -> Sample:
+    """Every k-th lead with all its rows: about ENOUGH_ROWS at most. A ridge penalty says how large effects are, however many rows show them."""
+    return sample.where(np.unique(sample.lead, return_inverse=True)[1] % -(-sample.y.size // ENOUGH_ROWS) == 0)
+
+
+def _losses(y: Floats, raw: Floats) -> Floats:
+    return row_losses(y, 1 / (1 + np.exp(-raw)))
+
+
+def _tuned_trees(sample: Sample, folds: Sequence[Fold], seed: int, tuning: Tuning) -> tuple[Floats, TreeSize, int]:
+    """(raw scores, size, shapes tried) of the default shape, or of the best of those tried where that is better beyond noise."""
+    default = list(_growing(sample, folds, seed, TreeShape()))
+    raw, size = _at_best(sample, default, TreeShape())
+    if tuning == NO_TUNING:
+        return raw, size, 0
+    running = [_lowest(default[: i + 1]) for i in range(len(default))]
+    shape, trials = tune(lambda tried: _running(sample, folds, seed, tried), running, tuning, _key(sample, folds, seed), seed)
+    if shape == TreeShape():
+        return raw, size, trials
+    tuned, tuned_size = _at_best(sample, list(_growing(sample, folds, seed, shape)), shape)
+    asked = np.concatenate([np.flatnonzero(f.validate) for f in folds])
+    y = sample.y[asked].astype(np.float64)
+    better, error = difference_noise(_losses(y, raw), _losses(y, tuned), sample.lead[asked])
+    return (tuned, tuned_size, trials) if better > PROOF * error else (raw, size, trials)
+
+
+def _at_best(sample: Sample, grown: Sequence[Grown], shape: TreeShape) -> tuple[Floats, TreeSize]:
+    """Raw scores on the rows asked of all folds, by the number of trees that is best over all of them."""
+    size = _best_size(grown, shape)
+    return np.concatenate([g.raw_score(sample, size.trees) for g in grown]), size
+
+
+def _key(sample: Sample, folds: Sequence[Fold], seed: int) -> str:
+    masks = [np.ascontiguousarray(mask).data for f in folds for mask in (f.train, f.validate)]
+    rows = [np.ascontiguousarray(part).data for part in (sample.X, sample.y, sample.lead, sample.as_of)]
+    return digest(*rows, *masks, repr((seed, TREE_PARAMETERS, TreeShape())).encode())
+
+
+def _growing(sample: Sample, folds: Sequence[Fold], seed: int, shape: TreeShape) -> Iterator[Grown]:
     for f in folds:
         train, other = sample.where(f.train), sample.where(f.validate)
-        curves.append(TreeGrower(train.X, train.y, seed).curve(other.X, other.y) if train.enough else None)
-    grown = [(curve.losses, int(f.validate.sum()), int(f.train.sum())) for curve, f in zip(curves, folds, strict=True) if curve is not None]
-    size = _best_size(grown)
-    raw = [
-        fit("base_rate", size, sample.where(f.train), seed).raw_score(sample.X[f.validate])
-        if curve is None
-        else curve.raw_score(sample.X[f.validate], size.trees)
-        for f, curve in zip(folds, curves, strict=True)
-    ]
-    return np.concatenate(raw), size
+        yield Grown(f, TreeGrower(train.X, train.y, seed).curve(other.X, other.y, shape) if train.enough else None)
 
 
-def _best_size(curves: Sequence[tuple[Floats, int, int]]) -> TreeSize:
-    """The number of trees with the lowest log loss over the rows asked of all folds: the middle (in ratio) of those that do as well, since the
-    curve is flat there and its very lowest point is luck. A fold that stopped early had only got worse. `curves` holds (losses, rows asked, rows
-    trained on) of each fold."""
-    longest = max(losses.size for losses, _, _ in curves)
-    asked_of_all = sum(asked for _, asked, _ in curves)
-    total = sum((np.pad(losses, (0, longest - losses.size), "edge") * asked for losses, asked, _ in curves), np.zeros(longest))
-    steps = np.arange(TREE_STEP, longest + 1, TREE_STEP)
-    flat = steps[total[steps - 1] <= total[steps - 1].min() + FLAT * asked_of_all]
-    trained = sum(asked * rows for _, asked, rows in curves) // max(asked_of_all, 1)
-    return TreeSize(round(float(np.sqrt(flat[0] * flat[-1]))), trained)
+def _running(sample: Sample, folds: Sequence[Fold], seed: int, shape: TreeShape) -> Iterator[float]:
+    """Mean log loss at the best size over the folds up to each."""
+    so_far: list[Grown] = []
+    for grown in _growing(sample, folds, seed, shape):
+        so_far.append(grown)
+        yield _lowest(so_far)
+
+
+def _summed(grown: Sequence[Grown]) -> tuple[Floats, int]:
+    """(log loss summed over the rows asked of all folds (trees,), how many those are). A fold that stopped early had only got worse."""
+    curves = [(g.curve.losses, int(g.fold.validate.sum())) for g in grown if g.curve is not None]
+    longest = max((losses.size for losses, _ in curves), default=0)
+    total = sum((np.pad(losses, (0, longest - losses.size), "edge") * asked for losses, asked in curves), np.zeros(longest))
+    return total, sum(asked for _, asked in curves)
+
+
+def _lowest(grown: Sequence[Grown]) -> float:
+    total, asked = _summed(grown)
+    return float(total.min(initial=np.inf)) / max(asked, 1)
+
+
+def _best_size(grown: Sequence[Grown], shape: TreeShape) -> TreeSize:
+    """The number of trees with the lowest log loss: the middle (in ratio) of those that do as well, since the curve is flat there and its very lowest
+    point is luck."""
+    total, asked = _summed(grown)
+    steps = np.arange(TREE_STEP, total.size + 1, TREE_STEP)
+    flat = steps[total[steps - 1] <= total[steps - 1].min() + FLAT * asked]
+    rows = sum(int(g.fold.validate.sum()) * int(g.fold.train.sum()) for g in grown if g.curve is not None)
+    return TreeSize(round(float(np.sqrt(flat[0] * flat[-1]))), rows // max(asked, 1), shape=shape)
+
+
+def _noise(losses: dict[str, Floats], lead: Ints) -> dict[str, float]:
+    best = min(losses.values(), key=lambda loss: float(loss.mean()))
+    return {name: difference_noise(loss, best, lead)[1] for name, loss in losses.items()}
 
 
 def _simplest_within_noise(losses: dict[str, Floats], lead: Ints) -> tuple[str, str]:
-    """The first candidate, simplest first, whose mean loss is at most NOISE standard errors above the best one's."""
+    """The first candidate, simplest first, whose mean loss is at most NOISE standard errors above the best one's; PROOF ones for the base rate."""
     best = min(losses, key=lambda name: float(losses[name].mean()))
     for name in SIMPLEST_FIRST:
         worse, error = difference_noise(losses[name], losses[best], lead)
-        if name == best or worse <= NOISE * error:
+        if name == best or worse <= (PROOF if name == "base_rate" else NOISE) * error:
             told = "lowest forward log loss" if name == best else f"within noise of {best} ({worse:.5f} +- {error:.5f}) and simpler"
             return name, f"{name}: {told}"
     raise AssertionError("the best candidate is always within noise of itself")

@@ -1,8 +1,9 @@
 """`leadscore sample`, `validate`, `train` and `demo`: what a person sees while it runs."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from data.contract import DataError
 from data.dataset import Dataset, read_dataset
+from data.flat import FlatColumns, check_flat, read_flat
 from data.funnel import Funnel, load_funnel
 from data.home import clock, leadscore_home
 from data.ingesting import ingest
@@ -19,9 +21,11 @@ from data.sample import write_sample
 from data.store import open_store
 from data.telling import telling
 from data.validation import InvalidDataset, Report
+from training.flat import train_flat
 from training.run import Tell, Trained
 from training.run import train as train_bundle
 from training.story import tell_result
+from training.tuning import NO_TUNING, Tuning
 
 _ASKED = (
     '{"lead": {"lead_id": "L-1", "job_title": "Head of Purchasing", "country": "SE", "email": "eva@example.com"}, '
@@ -50,24 +54,49 @@ def sample(out: str, leads: int, seed: int) -> int:
 
 
 def validate(dataset: str, config: str | None, mapping: str | None, json: str | None) -> int:
-    """Prints every broken rule; 1 if one of them stops."""
+    """Prints every broken rule; 1 if one of them stops. Of a flat file also which columns could be its outcome."""
     _check_writable(json)
+    said = ""
     try:
         with telling() as tell:
-            _, report = _read(dataset, _funnel(config), mapping, tell)
+            if Path(dataset).is_file():
+                _no_mapping(mapping)
+                found, report = check_flat(dataset, _funnel(config), tell, clock())
+                said = f"{_could_be(found)}\n"
+            else:
+                _, report = _read(dataset, _funnel(config), mapping, tell)
     except InvalidDataset as error:
         report = error.report
-    (sys.stderr if json == "-" else sys.stdout).write(f"{report.text()}\n")
+    (sys.stderr if json == "-" else sys.stdout).write(f"{report.text()}\n{said}")
     _write_json(json, report.to_json())
     return 0 if report.ok else 1
 
 
-def train(dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, json: str | None) -> int:
-    """Trains, records, decides on promotion, and tells the story."""
+def flat_columns(outcome: str | None, id_: str | None, group: str | None, ordered: bool) -> FlatColumns | None:
+    """What --outcome and its companions say of a flat file; None where a folder of tables is meant. DataError for a companion alone."""
+    if outcome is not None:
+        return FlatColumns(outcome, id_, group, ordered)
+    given = [name for name, value in (("--id", id_), ("--group", group), ("--ordered", ordered)) if value]
+    if given:
+        raise DataError(f"{given[0]} is for a flat file, and goes with --outcome COLUMN, which says how each lead ended. Name that column, too.")
+    return None
+
+
+def train(
+    dataset: str,
+    config: str | None,
+    mapping: str | None,
+    promote: str,
+    seed: int,
+    json: str | None,
+    flat: FlatColumns | None = None,
+    tuning: Tuning = NO_TUNING,
+) -> int:
+    """Trains, records, decides on promotion, and tells the story. `flat`: the dataset is one file, and these are its columns."""
     _check_writable(json)
     try:
         with telling() as tell:
-            version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell)
+            version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell, flat, tuning)
     except KeyboardInterrupt:
         raise DataError("stopped before it was done: nothing was promoted, and what served before still serves.") from None
     for warning in report.warnings:
@@ -78,44 +107,64 @@ def train(dataset: str, config: str | None, mapping: str | None, promote: str, s
 
 
 def _train(
-    dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, tell: Tell
+    dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, tell: Tell, flat: FlatColumns | None, tuning: Tuning
 ) -> tuple[str, tuple[str, ...], bool, Trained, Report]:
     funnel = _funnel(config)
     open_store().close()  # a store that can't be reached is told before the work, not after it
+    if flat is not None:
+        _no_mapping(mapping)
+        file, report = read_flat(dataset, flat, funnel, tell, clock())
+        _require_leads(dataset, file.dataset)
+        return *settle(train_flat(file, funnel, clock(), seed, tell, tuning), None, funnel, promote, tell), report
     read, report = _read(dataset, funnel, mapping, tell)
+    _require_leads(dataset, read)
+    return *learn(read, funnel, promote, seed, tell, tuning=tuning), report
+
+
+def _no_mapping(mapping: str | None) -> None:
+    if mapping is not None:
+        raise DataError("--mapping is for a folder of tables; a flat file needs none: every column but --outcome, --id and --group is an attribute.")
+
+
+def _require_leads(dataset: str, read: Dataset) -> None:
     if not read.leads.num_rows:
         raise DataError(f"{dataset} holds no lead, so there is nothing to learn from: leads has a header and no row. Export it again.")
-    version, decision, promoted, trained = learn(read, funnel, promote, seed, tell)
-    return version, decision, promoted, trained, report
 
 
 def learn(
-    read: Dataset, funnel: Funnel, promote: str, seed: int, tell: Tell, allowed: Callable[[], None] = lambda: None
+    read: Dataset,
+    funnel: Funnel,
+    promote: str,
+    seed: int,
+    tell: Tell,
+    allowed: Callable[[], None] = lambda: None,
+    tuning: Tuning = NO_TUNING,
 ) -> tuple[str, tuple[str, ...], bool, Trained]:
     """Train, record as a new version, decide, and promote where that is the decision: (version, the decision's reasons, whether it serves now, the
     rest). `promote` is auto, always or never; `allowed` is asked right before the promotion, and prevents it by raising."""
-    trained = train_bundle(read, funnel, clock(), seed, tell)
-    tell("recording the run in MLflow")
-    from registry import promotion, tracking  # mlflow takes seconds to import: only once there is something to record
-    from training.comparison import Decision, decide
-    from training.figures import figures
+    return settle(train_bundle(read, funnel, clock(), seed, tell, tuning), read, funnel, promote, tell, allowed)
 
-    version = tracking.log_training(trained.bundle, trained.report, trained.forward, figures(trained.bundle, trained.forward))
+
+def settle(
+    trained: Trained, read: Dataset | None, funnel: Funnel, promote: str, tell: Tell, allowed: Callable[[], None] = lambda: None
+) -> tuple[str, tuple[str, ...], bool, Trained]:
+    """What comes after a training, of `learn`: `read` is what was trained on, None for a flat file."""
+    tell("recording the run in MLflow")
+    from registry import tracking  # mlflow takes seconds to import: only once there is something to record
+    from training.figures import figures
+    from training.promoting import carry_out, propose
+    from training.report import report_html
+    from training.report_files import write_report
+
+    page = report_html(trained.bundle, trained.report, trained.forward, funnel.policy.capacity_per_day)
+    version = tracking.log_training(trained.bundle, trained.report, trained.forward, figures(trained.bundle, trained.forward), page)
+    write_report(version, page)
     with open_store() as store:
-        champion = store.champion()
-        if promote == "auto":
-            tell("comparing with the champion")
-            held = champion[0] if champion else None
-            decision = decide(trained.forward, tracking.forward_of(held) if held else None, held)
-        else:
-            decision = Decision(promote == "always", (f"--promote {promote}",))
+        proposal = propose(store, version, trained, read, funnel, promote, tell)
         allowed()
-        if decision.promote:
-            promotion.promote(store, version, "; ".join(decision.reasons))
-        else:
-            promotion.offer(store, version)
-            promotion.follow(store)
-    return version, decision.reasons, decision.promote, trained
+        carry_out(store, proposal, funnel)
+    reported = replace(trained, report=trained.report | {"churn": proposal.churn})
+    return version, proposal.decision.reasons, proposal.decision.promote, reported
 
 
 def demo(leads: int, port: int) -> None:
@@ -134,6 +183,13 @@ def demo(leads: int, port: int) -> None:
     _say(f"\nTry it, once it is ready:\n  curl -s localhost:{port}/v1/score -H 'content-type: application/json' -d '{_ASKED}'")
     _say(f"  the sales reps' queue: curl -s 'localhost:{port}/v1/queue?limit=5'")
     _say(f"  the API's pages: http://localhost:{port}/docs\n")
+
+
+def _could_be(found: Sequence[str]) -> str:
+    """Which columns of a flat file could be its outcome, in words."""
+    if not found:
+        return "no column says yes or no of each lead: a flat file needs one to be learned from. As a file to be scored it needs none."
+    return f"columns that say yes or no, one of which may be how each lead ended: {', '.join(found)}. Name it: leadscore train FILE --outcome COLUMN"
 
 
 def _funnel(config: str | None) -> Funnel:

@@ -1,23 +1,26 @@
 """How one hop of the funnel gets its model: choose forward, measure once on the test, then refit on everything that is ripe."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from data.contract import DAY
 from features.schema import Schema
+from features.timeline import Ints
 from registry.bundle import HopModel, sigmoid
-from registry.calibrator import Calibrator
 from registry.models import Floats, Model, Rows
-from training.calibration import fit_calibrator
+from training.calibration import Calibration, fit_calibrator
 from training.candidates import SIMPLEST_FIRST
 from training.choice import Choice, Sample, choose, fit
-from training.evaluation import details, intervals, scores
-from training.splits import Fold, Splits, forward_splits, random_split
+from training.evaluation import Answers, details, in_parts, intervals, scores
+from training.gaps import blanks_of
+from training.segments import deciles_inside
+from training.shift import UNTIMED, prior_shift
+from training.splits import Fold, Splits, random_split
 from training.spread import fit_spread
+from training.tuning import NO_TUNING, Tuning
 
 MOST_POPULATION = 2001
 """Probabilities kept as the population that a score is a percentile of."""
@@ -27,43 +30,62 @@ IMPORTANCE_ROWS = 2_000
 @dataclass(frozen=True)
 class Task:
     """One hop to model: `sample` holds the landmarks that count, `population` (k, p) rows of open leads on recent Mondays, `horizon_days` the
-    hop's own horizon, `embargo_days` that of all hops up to it; `censored` landmarks were left out; `age` (m,) days in the stage."""
+    hop's own horizon, `splits` the folds that choose and the test that measures; `censored` landmarks were left out; `age` (m,) days in the stage."""
 
     stage: str
     transition: str
     horizon_days: int
     horizon_reason: str
-    embargo_days: int
+    splits: Splits
     sample: Sample
     age: Floats
     censored: int
     population: Rows
 
+    @property
+    def order(self) -> Ints:
+        """What stands before what (m,), as calibration asks: as_of, or, in a file without times, leads in an order of no meaning."""
+        if self.splits.cut:
+            return self.sample.as_of
+        names, member = np.unique(self.sample.lead, return_inverse=True)
+        return np.random.default_rng(0).permutation(names.size)[member]
+
+    @property
+    def ahead(self) -> bool:
+        """Whether other hops come before this one for somebody in the stage."""
+        begins, arrow, _ = self.transition.partition("->")
+        return bool(arrow) and begins != self.stage
+
 
 @dataclass(frozen=True)
 class ForwardTwin:
-    """What the bundle's twin, trained before the test, said on the test: rows (indices into the sample) and probabilities."""
+    """What the bundle's twin, trained before the test, said on the test: rows (indices into the sample), probabilities, and `beside` them, each
+    (rows,), the days in the stage and what each baseline said. `answer` asks the twin about any rows (n, p)."""
 
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
     probability: Floats
+    beside: Mapping[str, Floats]
+    answer: Callable[[Rows], Floats]
 
 
-def train_hop(task: Task, schema: Schema, seed: int, tell: Callable[[str], None]) -> tuple[HopModel, ForwardTwin]:
+def train_hop(task: Task, schema: Schema, seed: int, tell: Callable[[str], None], tuning: Tuning = NO_TUNING) -> tuple[HopModel, ForwardTwin]:
     """The hop's model refitted on all landmarks, with the evaluation of its forward twin."""
     seconds: dict[str, float] = {}
-    sample, splits = task.sample, forward_splits(task.sample.as_of, task.embargo_days * DAY)
+    sample, splits = task.sample, task.splits
     with _timed(seconds, "choose", tell, f"{task.transition} from {task.stage}: comparing candidates forward in time"):
-        choice = choose(sample, splits, seed)
+        choice = choose(sample, splits, seed, tuning)
     with _timed(seconds, "measure", tell, f"{task.transition} from {task.stage}: measuring on the test"):
-        twin, report, raw = _measure(task, choice, splits, seed)
+        twin, report, raw = _measure(task, choice, splits, schema, seed)
     with _timed(seconds, "refit", tell, f"{task.transition} from {task.stage}: refitting {choice.candidate} on everything"):
         model = fit(choice.candidate, choice.size, sample, seed)
         asked = np.concatenate([choice.asked, twin.rows])
-        calibrator, why = _calibrator(sample, asked, np.concatenate([choice.raw, raw]))
+        calibration = _calibration(task, asked, np.concatenate([choice.raw, raw]))
+        shift = prior_shift(sample, asked, calibration.ahead) if task.splits.cut else UNTIMED
     with _timed(seconds, "intervals", tell, f"{task.transition} from {task.stage}: refitting on resampled leads"):
-        spread = fit_spread(choice.candidate, choice.size, sample, seed)
-    report |= {"calibration": why, "importance": _importance(schema, model, sample.X), "seconds": seconds}
-    hop = HopModel(task.stage, task.transition, task.horizon_days, model, calibrator, spread, np.zeros(0), report)
+        spread = fit_spread(choice, sample, _judged(sample, choice), seed, blanks_of(schema), shift.drift)
+    report |= {"trials": choice.trials, "calibration": calibration.why, "importance": _importance(schema, model, sample.X), "seconds": seconds}
+    report |= {"shift": shift.document(), "notes": shift.notes(calibration.calibrator.kind)}
+    hop = HopModel(task.stage, task.transition, task.horizon_days, model, calibration.calibrator, spread, np.zeros(0), report)
     return _with_population(hop, task.population), twin
 
 
@@ -83,17 +105,20 @@ def _with_population(hop: HopModel, rows: Rows) -> HopModel:
     return replace(hop, population=ordered)
 
 
-def _measure(task: Task, choice: Choice, splits: Splits, seed: int) -> tuple[ForwardTwin, dict[str, Any], Floats]:
+def _measure(task: Task, choice: Choice, splits: Splits, schema: Schema, seed: int) -> tuple[ForwardTwin, dict[str, Any], Floats]:
     sample, test = task.sample, splits.test
     chosen = fit(choice.candidate, choice.size, sample.where(test.train), seed)
     raw = chosen.raw_score(sample.X[test.validate])
-    calibrator, _ = _calibrator(sample, choice.asked, choice.raw)
+    calibration = _calibration(task, choice.asked, choice.raw)
+    calibrator = calibration.calibrator
     p = sigmoid(np.asarray(calibrator.logit(raw)))
+    beside = _baselines(sample, test, choice, seed)
     measured, age = sample.where(test.validate), task.age[test.validate]
     report = {
         "candidate": choice.candidate,
         "why": choice.why,
         "forward_log_loss": choice.losses,
+        "forward_noise": dict(choice.noise),
         "trees": choice.size.scaled(sample.y.size).trees if choice.candidate == "lightgbm" else None,
         "horizon_days": task.horizon_days,
         "horizon_reason": task.horizon_reason,
@@ -106,16 +131,25 @@ def _measure(task: Task, choice: Choice, splits: Splits, seed: int) -> tuple[For
         },
         "test": scores(measured, p),
         "intervals": intervals(measured, p, seed),
-        "baselines": _baselines(sample, test, choice, seed),
+        "baselines": {name: scores(measured, said) for name, said in beside.items()},
         "random_split": _random(sample, choice, seed),
-    } | details(measured, p, age == 0, age, seed)
-    return ForwardTwin(np.flatnonzero(test.validate), p), report, raw
+    }
+
+    def answer(X: Rows) -> Floats:
+        return sigmoid(np.asarray(calibrator.logit(chosen.raw_score(X))))
+
+    told = Answers(measured, p, age, beside, answer)
+    if not task.ahead:
+        report["interval_check"] = _interval_check(task, choice, calibration, chosen, schema, seed)
+    report |= details(told, seed) | ({} if task.ahead else in_parts(told, schema, task.horizon_days, seed))
+    return ForwardTwin(np.flatnonzero(test.validate), p, {"age_days": age} | beside, answer), report, raw
 
 
-def _baselines(sample: Sample, test: Fold, choice: Choice, seed: int) -> dict[str, dict[str, float]]:
+def _baselines(sample: Sample, test: Fold, choice: Choice, seed: int) -> dict[str, Floats]:
+    """What each baseline, fitted before the test, says on it."""
     measured, before = sample.where(test.validate), sample.where(test.train)
     names = [name for name in SIMPLEST_FIRST if name != "lightgbm" or (choice.candidate != "lightgbm" and choice.size.trees)]
-    return {name: scores(measured, sigmoid(fit(name, choice.size, before, seed).raw_score(measured.X))) for name in names}
+    return {name: sigmoid(fit(name, choice.size, before, seed).raw_score(measured.X)) for name in names}
 
 
 def _random(sample: Sample, choice: Choice, seed: int) -> dict[str, Any]:
@@ -126,8 +160,25 @@ def _random(sample: Sample, choice: Choice, seed: int) -> dict[str, Any]:
     return found | {"warning": warning}
 
 
-def _calibrator(sample: Sample, asked: np.ndarray[tuple[int], np.dtype[np.int64]], raw: Floats) -> tuple[Calibrator, str]:
-    return fit_calibrator(raw, sample.y[asked].astype(np.float64), sample.lead[asked], sample.as_of[asked])
+def _judged(sample: Sample, choice: Choice) -> int:
+    """Leads whose landmarks the candidates were compared on."""
+    return int(np.unique(sample.lead[choice.asked]).size)
+
+
+def _interval_check(task: Task, choice: Choice, calibration: Calibration, chosen: Model, schema: Schema, seed: int) -> dict[str, Any]:
+    """Whether the rates of the test lie in the intervals that the twin gives, made of what was known before it."""
+    sample, test = task.sample, task.splits.test
+    measured = sample.where(test.validate)
+    drift = prior_shift(sample, choice.asked, calibration.ahead).drift if task.splits.cut and choice.asked.size else 0.0
+    spread = fit_spread(choice, sample.where(test.train), _judged(sample, choice), seed, blanks_of(schema), drift)
+    twin = HopModel(task.stage, task.transition, task.horizon_days, chosen, calibration.calibrator, spread, np.zeros(0), {})
+    low, high = twin.interval(measured.X, chosen.raw_score(measured.X))
+    return deciles_inside(measured.y.astype(np.float64), twin.probability(measured.X), low, high, measured.lead, seed)
+
+
+def _calibration(task: Task, asked: np.ndarray[tuple[int], np.dtype[np.int64]], raw: Floats) -> Calibration:
+    sample = task.sample
+    return fit_calibrator(raw, sample.y[asked].astype(np.float64), sample.lead[asked], task.order[asked])
 
 
 class _timed:  # noqa: N801

@@ -82,11 +82,11 @@ def _within(entered: Ints, since: Ints, horizon_days: int) -> NDArray[np.bool_]:
     return np.asarray((entered != NEVER) & (entered - np.minimum(since, entered) <= horizon_days * DAY))
 
 
-def time_to_leave(timeline: Timeline, stage: int, end: int) -> tuple[Ints, Ints]:
-    """Each spell in `stage` that began before `end`: (duration in micros, cause) with cause 1 for a later stage, 2 for an exit or a step back,
+def time_to_leave(timeline: Timeline, stage: int, end: int, since: int = -NEVER) -> tuple[Ints, Ints]:
+    """Each spell in `stage` that began in [since, end): (duration in micros, cause) with cause 1 for a later stage, 2 for an exit or a step back,
     0 for a spell that is still open at `end`: what Aalen-Johansen asks for."""
     stays = spells(timeline)
-    mine = (stays.code == stage) & (stays.began < end)
+    mine = (stays.code == stage) & (stays.began >= since) & (stays.began < end)
     began, ended, after = stays.began[mine], stays.ended[mine], stays.after[mine]
     forward = (after > stage) & (after < timeline.stages)
     cause = np.where(ended <= end, np.where(forward, 1, 2), 0).astype(np.int64)

@@ -37,6 +37,11 @@ def landmarks(timeline: Timeline, stage: int, data_end: int) -> Landmarks:
     return Landmarks(found[0], found[1])
 
 
+def is_monday(as_of: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether each instant (m,) is one of the weekly calendar snapshots: a Monday, 00:00 UTC."""
+    return np.asarray((as_of - _MONDAY) % WEEK == 0)
+
+
 def weekly_snapshots(timeline: Timeline, stage: int, data_end: int, weeks: int) -> Landmarks:
     """The open leads of `stage` on each Monday of the last `weeks` weeks before data_end: the population a score is a percentile of."""
     lead, as_of = _weekly(*_spells_of(timeline, stage, data_end))

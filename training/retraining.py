@@ -92,12 +92,15 @@ def _work(place: Place, funnel: Funnel, since: int | None, promote: str) -> dict
         raise DataError(
             "the store holds no lead to learn from. Load them with `leadscore ingest DATASET` or PUT /v1/leads, or name an earlier --since."
         )
-    champion = _same_as_champion(place.store, read, funnel)
-    if champion is not None and promote != "always":
-        told = f"nothing has changed since champion {champion} was trained: same data, seed and settings. --promote always trains all the same."
-        return {"version": champion, "promoted": False, "decision": [told]}
-    version, reasons, promoted, _ = learn(read, funnel, promote, SEED, place.tell, place.still_ours)
-    return {"version": version, "promoted": promoted, "decision": list(reasons)}
+    known = _made_before(place.store, read, funnel)
+    if known is not None and promote != "always":
+        version, compared = known
+        told = f"nothing has changed since {compared}: same data, seed and settings. --promote always trains all the same."
+        return {"version": version, "promoted": False, "decision": [told]}
+    version, reasons, promoted, trained = learn(read, funnel, promote, SEED, place.tell, place.still_ours)
+    churn = trained.report["churn"]
+    numbers = None if churn is None else {name: value for name, value in churn.items() if name != "movers"}  # the job's log outlives an erasure
+    return {"version": version, "promoted": promoted, "decision": list(reasons), "churn": numbers}
 
 
 def _read(place: Place, funnel: Funnel, since: int | None) -> Dataset:
@@ -112,14 +115,28 @@ def _read(place: Place, funnel: Funnel, since: int | None) -> Dataset:
     return read
 
 
-def _same_as_champion(store: Store, read: Dataset, funnel: Funnel) -> str | None:
-    """The champion's version where a training would make the same bundle again."""
-    champion = store.champion()
+def _made_before(store: Store, read: Dataset, funnel: Funnel) -> tuple[str, str] | None:
+    """(version, what was done with it) where a training would make the same bundle again: that of the champion, or the latest one, if it has been
+    compared with the champion that serves today."""
+    champion, versions = store.champion(), store.versions()
     if champion is None:
         return None
-    bundle = Bundle.from_bytes(store.bundle(champion[0]))
+    if _made_of(store, champion[0], read, funnel) is not None:
+        return champion[0], f"champion {champion[0]} was trained"
+    trained_at = _made_of(store, versions[-1], read, funnel)
+    if trained_at is not None and trained_at > store.champions()[-1].promoted_at:
+        return versions[-1], f"version {versions[-1]} was trained and compared with champion {champion[0]}"
+    return None
+
+
+def _made_of(store: Store, version: str, read: Dataset, funnel: Funnel) -> int | None:
+    """When the version was trained (micros), if on this data with these settings; None for any other, and for one that this program can't read."""
+    try:
+        bundle = Bundle.from_bytes(store.bundle(version))
+    except DataError:
+        return None
     made_of = (bundle.about.get("data_digest"), bundle.about.get("seed"), dict(bundle.funnel))
-    return champion[0] if made_of == (read.digest, SEED, funnel.training_document()) else None
+    return parse_instant(str(bundle.about["trained_at"])) if made_of == (read.digest, SEED, funnel.training_document()) else None
 
 
 def _summary(result: dict[str, Any]) -> str:

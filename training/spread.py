@@ -1,33 +1,79 @@
-"""How sure a probability is: refits on resampled leads, their spread distilled into one small model."""
+"""How sure a probability is: what refits, rivals, gaps and drifting periods leave open, distilled into one small model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import lightgbm
 import numpy as np
 
-from registry.models import Boosted, Constant, Floats, Model
+from registry.models import Boosted, Constant, Floats, Model, Rows
 from training.bootstrap import lead_bootstrap
-from training.candidates import TREE_PARAMETERS, TreeGrower, TreeSize, fit_base_rate, fit_logistic, useful_columns
-from training.choice import Sample
+from training.candidates import SIMPLEST_FIRST, TREE_PARAMETERS, TreeGrower, TreeSize, fit_base_rate, fit_logistic, useful_columns
+from training.choice import Choice, Sample, fit
+from training.gaps import Blank, left_open, with_gaps
 from training.points import fit_points
 
 REFITS = 12
 WIDENING = 1.85
-"""What the refits' spread is multiplied by: they share one choice of size and one penalty, so they agree more than they should. Fixed on sample
-worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them."""
-MOST_ROWS = 20_000
+"""What refits and rivals differ by is multiplied by: they share one penalty and one set of inputs, so they agree more than they should. Fixed on
+sample worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them."""
+EVIDENCE = 0.25
+"""Nats of evidence against a rival for each nat of forward log loss and lead: the folds that compared them had but a part of the leads to learn from,
+and few periods to be judged on. At 1 a rule that was merely chosen looks certain (coverage .85 to .77 at 2,000 leads and below)."""
+UNLIKELY = 0.01
+MOST_ROWS = 12_000
 """Rows that the spread is measured on: a smooth function of the row needs no more."""
-_SMALL = TREE_PARAMETERS | {"objective": "regression", "learning_rate": 0.1, "lambda_l2": 1.0, "min_data_in_leaf": 50, "num_threads": 1}
+MOST_COPIES, LEAST_COPIED = 5, 2_000
+"""Copies with gaps of each row: one, or up to five where rows are few."""
+LEAST_VARIANCE = 1e-6
+_SMALL = TREE_PARAMETERS | {
+    "objective": "regression",
+    "num_leaves": 6,
+    "learning_rate": 0.1,
+    "lambda_l2": 1.0,
+    "min_data_in_leaf": 50,
+    "num_threads": 1,
+}
 
 
-def fit_spread(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Model:
-    """A model of ln(standard deviation of the log-odds), from REFITS lead-bootstrap refits of the candidate."""
-    rows = np.random.default_rng(seed).permutation(sample.y.size)[:MOST_ROWS]
-    raw = np.stack([model.raw_score(sample.X[rows]) for model in _refits(candidate, size, sample, seed)])
-    log_deviation = np.log(np.maximum(raw.std(axis=0, ddof=1), 1e-3) * WIDENING)
-    if candidate == "base_rate" or np.ptp(log_deviation) < 1e-9:
-        return Constant(float(log_deviation.mean()))
-    return _distilled(sample.X[rows], log_deviation, seed)
+def fit_spread(choice: Choice, sample: Sample, judged: int, seed: int, blanks: Sequence[Blank] = (), drift: float = 0.0) -> Model:
+    """A model of ln(standard deviation of the log-odds) of what was chosen on so many `judged` leads, fitted on all of `sample`.
+
+    Four variances are summed: of REFITS lead-bootstrap refits of the candidate, and of the rivals that the evidence leaves standing, both widened;
+    what the attributes left blank in the row leave open (training/gaps.py); `drift`, by which whole periods were missed (training/shift.py). The rows
+    measured are the sample's and copies of them with attributes blanked, so that what is seldom missing in training widens the interval too.
+    """
+    rng = np.random.default_rng(seed)
+    rows = sample.X[rng.permutation(sample.y.size)[:MOST_ROWS]]
+    copies = min(MOST_COPIES, -(-LEAST_COPIED // max(len(rows), 1))) if blanks else 0
+    X = np.concatenate([rows, *(with_gaps(rows, blanks, rng) for _ in range(copies))])
+    refits = list(_refits(choice.candidate, choice.size, sample, seed))
+    said = np.stack([model.raw_score(X) for model in refits])
+    variance = WIDENING**2 * (said.var(axis=0, ddof=1) + _rivalry(choice, judged, sample, X, said.mean(axis=0), seed)) + drift**2
+    for blank, open_ in zip(blanks, np.mean([left_open(model, rows, blanks) for model in refits], axis=0), strict=True):
+        variance += blank.missing(X) * open_
+    log_deviation = np.log(np.maximum(variance, LEAST_VARIANCE)) / 2
+    return Constant(float(log_deviation.mean())) if np.ptp(log_deviation) < 1e-9 else _distilled(X, log_deviation, seed)
+
+
+def standing(losses: Mapping[str, float], leads: int) -> dict[str, float]:
+    """How likely each candidate is still to be the best, summing to 1, from mean forward log losses on so many leads: weights as of pseudo
+    Bayesian model averaging, with leads as the sample size. [Yao, Vehtari, Simpson, Gelman 2018]"""
+    best = min(losses.values(), default=0.0)
+    likely = {name: float(np.exp(-EVIDENCE * leads * (loss - best))) for name, loss in losses.items()}
+    total = sum(likely.values())
+    return {name: value / total for name, value in likely.items()}
+
+
+def _rivalry(choice: Choice, judged: int, sample: Sample, X: Rows, own: Floats, seed: int) -> Floats:
+    """Mean square (n,) of what the candidates still standing would have said instead of `own` (n,); where none could be compared, all but the trees
+    stand alike."""
+    losses = choice.losses or dict.fromkeys(SIMPLEST_FIRST[:-1], 0.0)
+    share = standing(losses, judged)
+    total = np.zeros(len(X))
+    for name, likely in share.items():
+        if name != choice.candidate and likely > UNLIKELY and (name != "lightgbm" or choice.size.trees):
+            total += likely * (fit(name, choice.size.coarse(), sample, seed).raw_score(X) - own) ** 2
+    return total
 
 
 def _refits(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Iterator[Model]:
@@ -37,7 +83,7 @@ def _refits(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Iterat
         if grower is not None:
             yield grower.grow(weight.astype(np.float64), size.scaled(sample.y.size).coarse(), offset=i + 1)
         elif candidate == "logistic":
-            yield fit_logistic(sample.X[drawn], sample.y[drawn], weight[drawn].astype(np.float64))
+            yield fit_logistic(sample.X[drawn], sample.y[drawn], weight[drawn].astype(np.float64), size.strength)
         elif candidate == "points":
             rows = np.repeat(np.arange(weight.size), weight)
             yield fit_points(sample.X[rows], sample.y[rows])

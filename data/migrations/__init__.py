@@ -11,7 +11,7 @@ from data.contract import DataError
 
 __all__ = ["HEAD", "upgrade", "version_of"]
 
-HEAD = "0002"
+HEAD = "0003"
 _BEFORE_MIGRATIONS = "0001"
 
 

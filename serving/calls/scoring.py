@@ -30,10 +30,7 @@ async def _score(request: Request, service: Service) -> Response:
     except ValidationError as error:
         raise malformed(error) from None
     answer, record = scorer.score(asked, service.now(), everything)
-    if service.settings.fsync:
-        await asyncio.to_thread(service.spool.append, record)
-    else:
-        service.spool.append(record)
+    await service.spool.keep((record,))
     return answered(answer)
 
 
@@ -50,10 +47,7 @@ async def _score_batch(request: Request, service: Service) -> Response:
         await asyncio.sleep(0)
         found += _scored(scorer, portion, now, everything)
     records = [one[1] for one in found if not isinstance(one, ServiceError)]
-    if service.settings.fsync:
-        await asyncio.to_thread(service.spool.append_many, records)
-    else:
-        service.spool.append_many(records)
+    await service.spool.keep(records)
     return answered({"results": [one.document if isinstance(one, ServiceError) else one[0] for one in found]})
 
 

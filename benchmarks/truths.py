@@ -1,0 +1,73 @@
+"""Sample worlds with their truth, for benchmarks that judge chances against what could be known, and not against what chanced to happen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from data.contract import format_instant
+from data.dataset import Dataset, read_dataset
+from data.funnel import Funnel
+from data.sample import write_sample
+from data.sample.parameters import END
+from features.rows import Rows, compute
+from features.tables import Cohort, cohort_of
+from registry.bundle import Bundle, HopModel
+
+TRANSITIONS = ("lead->prospect", "prospect->opportunity")
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class TrueWorld:
+    """A sample world of so many leads: its dataset and the true chances of whoever is open at its end."""
+
+    dataset: Dataset
+    chances: pa.Table
+
+    @classmethod
+    def made(cls, folder: Path, leads: int, seed: int) -> "TrueWorld":
+        """Written to `folder`, which must be new, and read again."""
+        write_sample(folder, leads, seed)
+        read = pyarrow.csv.ConvertOptions(column_types={"as_of": pa.string()})
+        chances = pyarrow.csv.read_csv(folder / "truth" / "probabilities.csv", convert_options=read)
+        return cls(read_dataset(folder, funnel=Funnel())[0], chances.filter(pc.equal(chances["as_of"], format_instant(END))))
+
+    def open(self, transition: str, horizon_days: int) -> tuple[list[str], Floats]:
+        """Ids of the leads that stand before the transition at the end, and their true chances (n,)."""
+        wanted = pc.and_(pc.equal(self.chances["transition"], transition), pc.equal(self.chances["horizon_days"], horizon_days))
+        rows = self.chances.filter(wanted)
+        return rows["lead_id"].to_pylist(), rows["probability"].to_numpy()
+
+
+def rows_at_the_end(bundle: Bundle, cohort: Cohort, lead_ids: list[str]) -> Rows:
+    """What the bundle's features say of these leads at the end of the world, (n, p)."""
+    place = {name: i for i, name in enumerate(cohort.lead_ids)}
+    lead = np.array([place[name] for name in lead_ids], np.int64)
+    return compute(bundle.schema, cohort.timeline, cohort.known, lead, np.full(lead.size, END, np.int64))
+
+
+def answers(bundle: Bundle, world: TrueWorld) -> Iterator[tuple[str, HopModel, Rows, Floats]]:
+    """(transition, its direct hop, rows of the open leads, their true chances) of each transition that the bundle knows."""
+    cohort = cohort_of(world.dataset, bundle.schema)
+    for transition in TRANSITIONS:
+        hop = next(iter(bundle.hops_from(transition.split("->")[0])), None)
+        if hop is None:
+            continue
+        lead_ids, truth = world.open(transition, hop.horizon_days)
+        if lead_ids:
+            yield transition, hop, rows_at_the_end(bundle, cohort, lead_ids), truth
+
+
+def divergence(truth: Floats, said: Floats) -> float:
+    """Mean KL(truth || said) of a yes or no, in nats a lead: 0 where all that can be known is known."""
+    return float(np.mean(truth * np.log(truth / said) + (1 - truth) * np.log((1 - truth) / (1 - said))))
+
+
+def information_captured(truth: Floats, said: Floats) -> float:
+    """1 where what is said is the truth, 0 where it is worth no more than the base rate."""
+    return 1 - divergence(truth, said) / divergence(truth, np.full(truth.size, truth.mean()))
