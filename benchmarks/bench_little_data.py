@@ -9,6 +9,7 @@ It gets worse with fewer conversions: below 20 converted leads, or others, there
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,8 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from dataclasses import replace
 
 from benchmarks.truths import TRANSITIONS, TrueWorld, divergence, rows_at_the_end
 from data.contract import DataError

@@ -71,7 +71,7 @@ def read_to_score(path: str | Path, columns: FlatColumns, funnel: Funnel, tell: 
     """The leads of a file that needs no outcome, of the same `columns` as the one that was learned from."""
     raw, inspection = _read(path, tell)
     if raw is not None and columns.id is not None:
-        _require(raw, columns.id, "--id named it in training: it says which lead each row is", inspection)
+        _require(raw, columns.id, "in training it named the lead of each row", inspection)
     return _leads(path, raw, columns, funnel, inspection, now, tell)
 
 
@@ -95,7 +95,7 @@ def _theirs(raw: pa.Table) -> list[str]:
 
 
 def _checked(raw: pa.Table, columns: FlatColumns, inspection: Inspection) -> FlatColumns:
-    """The columns with the id that is used; notes each that is not there, and one that is named twice."""
+    """The columns with the id that is used; notes each that is not there, one that is named twice, and what looks like an id and is none."""
     named = {"--outcome": columns.outcome, "--id": columns.id, "--group": columns.group}
     for option, name in named.items():
         if name is not None:
@@ -103,7 +103,21 @@ def _checked(raw: pa.Table, columns: FlatColumns, inspection: Inspection) -> Fla
     if columns.outcome in (columns.id, columns.group):
         message = f"--outcome must name a column of its own; {columns.outcome!r} is given to --id or --group, too"
         inspection.error("named_twice", "leads", columns.outcome, message, "Name another.")
-    return replace(columns, id=_id_of(raw, columns))
+    found = replace(columns, id=_id_of(raw, columns))
+    if found.id is None and found.group is None:
+        _warn_of_repeats(raw, found, inspection)
+    return found
+
+
+def _warn_of_repeats(raw: pa.Table, columns: FlatColumns, inspection: Inspection) -> None:
+    """Of the first column that is called like an id and names some leads twice: without --group they would be learned from and measured on."""
+    for name in _called_like_ids(raw, columns)[:1]:
+        values = text_column(raw[name])
+        again = len(values) - values.null_count - pc.count_distinct(values).as_py()
+        if again:
+            message = f"{name!r} is called like an id, and {again:,} of {len(values):,} rows repeat an earlier one: the row's number is the id"
+            fix = f"If these are rows of one lead, say --group {name!r}: else the same lead is learned from and measured on."
+            inspection.warn("repeated_id", "leads", name, message, fix, count=again)
 
 
 def _require(raw: pa.Table, name: str, why: str, inspection: Inspection) -> None:
@@ -116,9 +130,13 @@ def _id_of(raw: pa.Table, columns: FlatColumns) -> str | None:
     """The column that --id names; else the first that is called like an id, filled and different in every row; else None: the row's number."""
     if columns.id is not None:
         return columns.id
-    taken = (columns.outcome, columns.group)
-    called = sorted((_IDS.index(plain), name) for name in _theirs(raw) if name not in taken and (plain := _plain(name)) in _IDS)
-    return next((name for _, name in called if _is_key(text_column(raw[name]))), None)
+    return next((name for name in _called_like_ids(raw, columns) if _is_key(text_column(raw[name]))), None)
+
+
+def _called_like_ids(raw: pa.Table, columns: FlatColumns) -> list[str]:
+    """The columns that are called like an id, the likeliest first."""
+    called = {name: _plain(name) for name in _theirs(raw) if name not in (columns.outcome, columns.group)}
+    return sorted((name for name in called if called[name] in _IDS), key=lambda name: (_IDS.index(called[name]), name))
 
 
 def _plain(name: str) -> str:

@@ -26,7 +26,7 @@ def rollback(store: Store) -> str:
     """Back to the champion before, and every lead marked to be scored again; returns its version."""
     version = store.rollback()
     after_promotion(store, clock())
-    tracking.move_alias(version)
+    follow(store)
     return version
 
 

@@ -92,13 +92,11 @@ def _flat_file(scorer: Scorer, dataset: str, mapping: str | None, as_of: str | N
 
 def _not_there(scorer: Scorer, read: Dataset, dataset: str) -> list[str]:
     """The columns that the model uses and the file lacks, in words. DataError where it lacks all of them."""
-    used = [name.removeprefix("lead.") for name in scorer.bundle.schema.inputs if name.startswith("lead.")]
+    used = list(dict.fromkeys(attribute.inputs[0].removeprefix("lead.") for attribute in scorer.bundle.schema.attributes))
     lacking = [name for name in used if name not in read.leads.column_names or read.leads[name].null_count == read.leads.num_rows]
-    if used and len(lacking) == len(used):
-        raise DataError(
-            f"{dataset} has none of the {len(used)} columns that version {scorer.version} uses ({', '.join(used[:8])}, ...). Is it the right file?"
-        )
     several = f"{', '.join(lacking[:8])}{', ...' if len(lacking) > 8 else ''}"
+    if used and len(lacking) == len(used):
+        raise DataError(f"{dataset} has none of the columns that version {scorer.version} uses ({several}), or they are empty. Is it the right file?")
     return [f"columns that the model uses and that are not there, or empty: {several}. They count as not known."] if lacking else []
 
 

@@ -62,13 +62,13 @@ class Shadow:
     def _following(self) -> Scorer | None:
         """The scorer of the version that scores along, looked for anew every LOOK_EVERY_SECONDS."""
         if time.monotonic() - self._looked >= LOOK_EVERY_SECONDS:
+            self._looked = time.monotonic()  # before what may break: a bundle that can't be read is not read again for each batch
             current = shadow.scoring_along(self.store)
             if current is None:
                 self._scorer = None
             elif self._scorer is None or self._scorer.version != current[0]:
                 self._scorer = Scorer.of(Bundle.from_bytes(self.store.bundle(current[0])), current[0], self.champion.funnel)
                 _LOG.info("version %s scores along", current[0])
-            self._looked = time.monotonic()
         return self._scorer
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.candidates import SIMPLEST_FIRST, STRENGTHS, TreeSize
-from training.choice import MIN_CONVERTED_LEADS, Choice, Sample, choose, fit
+from training.choice import MIN_CONVERTED_LEADS, Choice, Sample, choose, fit, simplest_within_noise
 from training.splits import Fold, Splits, forward_splits
 
 HORIZON = 20
@@ -83,6 +83,18 @@ def test_a_simpler_candidate_within_noise_of_the_best_wins() -> None:
         best = min(choice.losses, key=lambda name: choice.losses[name])
         told = "lowest forward log loss" if best == choice.candidate else f"within noise of {best}"
         assert choice.why.startswith(f"{choice.candidate}: {told}")
+
+
+@pytest.mark.parametrize(("points", "varied", "expected"), [(0.72, 5.0, "logistic"), (0.51, 0.5, "points")])
+def test_who_is_chosen_has_beaten_the_base_rate_and_not_only_come_near_the_best(points: float, varied: float, expected: str) -> None:
+    """A points rule whose losses vary much is within its wide noise of the best, whatever it is worth."""
+    luck = np.random.default_rng(0).normal(0, 1, 400)
+    luck -= luck.mean()
+    losses = {"base_rate": np.full(400, 0.7), "points": points + varied * luck}
+    losses |= {"logistic": np.full(400, 0.5), "lightgbm": np.full(400, 0.4999) + 0.01 * luck}
+    found, why = simplest_within_noise(losses, np.arange(400))
+    assert found == expected
+    assert "within noise of lightgbm" in why
 
 
 def with_converted(leads: int) -> Sample:

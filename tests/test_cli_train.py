@@ -106,7 +106,7 @@ def test_standard_error_holds_progress_and_the_story_and_no_library_noise(first:
     progress = [line for line in first.stderr.splitlines() if line[:6].strip().replace(".", "").isdigit() and line[6:8] == " s"]
     assert len(progress) > 5
     assert "Version 1 is the champion now" in first.stderr
-    noise = ("INFO", "WARNING", "Warning", "mlflow.", "alembic", "[LightGBM]", "sklearn", "site-packages")
+    noise = ("INFO", "WARNING", "Warning", "mlflow.", "alembic", "[LightGBM]", "sklearn", "site-packages", "Downloading")
     assert [line for line in first.stderr.splitlines() if any(word in line for word in noise)] == []
 
 

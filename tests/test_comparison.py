@@ -162,6 +162,26 @@ def test_a_flat_file_and_a_funnel_are_not_compared() -> None:
         assert "they answer different questions" in found.reasons[0]
 
 
+def of_file(digest: str, id: str | None = "Lead Number", outcome: str = "Converted") -> Bundle:
+    columns = {"outcome": outcome, "id": id, "group": None, "ordered": False}
+    return flat(about={"flat": columns, "data_digest": digest, "data_end": None})
+
+
+def test_two_flat_files_are_compared_by_their_leads_and_not_by_the_numbers_of_their_rows() -> None:
+    hops = (("lead", OUTCOME),)
+
+    def between(ours: Bundle, theirs: Bundle) -> Decision:
+        return decided(contender("2", hops=hops, made=ours), contender("1", noise=2.0, hops=hops, made=theirs))
+
+    assert between(of_file("a"), of_file("b")).promote, "an id tells which rows are of the same lead"
+    assert between(of_file("a", id=None), of_file("a", id=None)).promote, "so does the very same file"
+    for ours, theirs in ((None, None), (None, "Lead Number"), ("Lead Number", None), ("Lead Number", "Contact")):
+        found = between(of_file("a", id=ours), of_file("b", id=theirs))
+        assert not found.promote
+        assert "have no id in common" in found.reasons[0]
+    assert "its outcome is 'Converted', that of champion 1 'Met'" in between(of_file("a"), of_file("a", outcome="Met")).reasons[0]
+
+
 def test_a_challenger_that_lost_a_transition_is_not_promoted() -> None:
     made = bundle()
     found = decided(contender("2", made=replace(made, hops=made.hops[:1])), contender("1", noise=2.0))

@@ -17,7 +17,7 @@ from registry.bundle import FLAT_PATH, OUTCOME, Bundle, HopModel
 from registry.calibrator import Calibrator
 from registry.models import Constant, Linear
 from training.drift import reference
-from training.evaluating import evaluated_flat
+from training.evaluating import SEEN_BEFORE, evaluated_flat
 from training.flat import filled, rows_of
 
 LEADS = 800
@@ -81,6 +81,7 @@ def test_other_leads_of_the_same_kind_need_no_retraining(judged: Callable[..., d
     assert not told["retrain"]
     assert told["transitions"]["outcome"]["landmarks"] == {"ripe": LEADS - 100, "leads": LEADS - 100, "waiting": 100}
     assert told["transitions"]["outcome"]["calibration"]["slope"] == pytest.approx(1, abs=0.25)
+    assert told["missing"] == [SEEN_BEFORE]
     assert {shift["state"] for shift in told["drift"]["inputs"] + told["drift"]["scores"]} == {"same"}
 
 
@@ -107,10 +108,13 @@ def test_the_file_of_its_own_training_says_nothing(tmp_path: Path, home: Path, c
     assert main(["evaluate", str(path)]) == 0
     said = capsys.readouterr().out
     assert "This is the very data that it was trained on. How good version 1 is on other leads can't be told from it." in said
+    assert "of the leads that it was not trained on 0 say yes and 0 no" in said
+    assert SEEN_BEFORE not in said
     assert main(["evaluate", str(write(tmp_path / "later.csv", 1))]) == 0
     said = capsys.readouterr().out
     assert "Version 1 on the leads of this file" in said
     assert "No need to retrain" in said
+    assert SEEN_BEFORE in said
     for words, why in (([str(tmp_path)], "is a folder of tables"), ([str(path), "--mapping", "m.toml"], "--mapping is for a folder of tables")):
         assert main(["evaluate", *words]) == 1
         assert why in capsys.readouterr().err

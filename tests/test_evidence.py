@@ -33,7 +33,7 @@ def test_what_is_missing_is_counted_and_timed(converted: int, others: int, neede
     assert f"{converted} leads made it within 28 days and {others} did not" in told["absent"]
     assert "7 landmarks are not counted yet, because their 28 days are not over" in told["absent"]
     if needed[2]:
-        assert f"about {needed[2]} weeks" in told["absent"]
+        assert f"about {needed[2]} week{'s' if needed[2] > 1 else ''} at" in told["absent"]
 
 
 def test_a_file_without_times_can_tell_no_pace() -> None:

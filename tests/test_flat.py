@@ -105,8 +105,13 @@ def test_the_lead_is_named_by_id_by_what_is_called_so_or_by_its_row(tmp_path: Pa
     assert read(path, id="key")[0].dataset.leads["lead_id"].to_pylist() == ["a", "b", "c"]
     assert "Prospect ID" in read(path, id="key")[0].dataset.leads.column_names
     twice = write(tmp_path / "g.csv", columns | {"Prospect ID": ["p", "q", "p"]})
-    found = read(twice)[0]
+    found, report = read(twice)
     assert (found.columns.id, found.dataset.leads["lead_id"].to_pylist()) == (None, ["2", "3", "4"])
+    assert [w.rule for w in report.warnings] == ["repeated_id"]
+    assert "'Prospect ID' is called like an id, and 1 of 3 rows repeat an earlier one" in report.text()
+    assert read(twice, group="Prospect ID")[1].warnings == ()
+    gaps = write(tmp_path / "h.csv", columns | {"Prospect ID": ["", "q", ""]})
+    assert read(gaps)[1].warnings == (), "what is empty repeats nothing"
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_score_of_another_kind_of_data_is_refused(home: Path, leads: Path, tmp
     assert not out.exists()
     partly = write(tmp_path / "partly.csv", {"Lead Number": ["1", "2"], "Visits": ["1", "2"]})
     assert main(["score", str(partly), "--out", str(out)]) == 0
-    assert "not there, or empty: Lead Source" in capsys.readouterr().err.replace("\n", " ")
+    assert "not there, or empty: Lead Source, Town. They" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_validate_says_what_could_be_the_outcome(home: Path, leads: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,3 +161,15 @@ def test_the_champion_of_a_flat_file_stays_until_another_is_better(home: Path, l
     assert "is a challenger and does not serve" in capsys.readouterr().out
     with open_store() as store:
         assert store.champion() == before
+
+
+def test_a_test_without_a_single_yes_is_told_in_words(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns, _ = made(LEADS, 9)
+    columns["Converted"][LEADS * 4 // 5 :] = ["No"] * (LEADS // 5)
+    target = tmp_path / "told.json"
+    command = ["train", str(write(tmp_path / "f.csv", columns)), "--outcome", "Converted", "--ordered", "--promote", "never", "--json", str(target)]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "one outcome only" in told
+    assert "nan" not in told
+    assert json.loads(target.read_text())["transitions"]["outcome"]["test"]["auc"] is None

@@ -152,6 +152,19 @@ def test_too_little_evidence_is_refused_with_what_is_missing() -> None:
         train_flat(file_of(few, group="Firm"), Funnel(), NOW)
 
 
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"Notes": ["signed", "called"] * 100}, r"nothing is left to learn from: .* \(lead.Notes\)"),
+        ({"Last Step": ["a", "b", "c", "d"] * 50}, r"nothing is left to learn from: .* \(lead.Last Step\)"),
+        ({"Town": ["Ulm"] * 200}, "beside 'Converted' no column differs"),
+    ],
+)
+def test_what_has_nothing_but_leaks_or_nothing_at_all_is_refused(columns: dict[str, list[str]], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        train_flat(file_of(columns | {"Converted": ["Yes", "No"] * 100}), Funnel(), NOW)
+
+
 def test_groups_that_are_everywhere_can_not_be_measured_forward() -> None:
     columns = made(LEADS, 1)[0] | {"Region": [f"R{i % 60}" for i in range(LEADS)]}
     with pytest.raises(DataError, match="every 'Region' has rows in the last fifth"):

@@ -6,14 +6,14 @@ from training.leak_names import is_key, telling_word, words_of
 
 TELLING = {
     "en": ["Lead Quality", "lead_profile", "Asymmetrique Activity Score", "profileIndex", "Tags", "Last Activity", "last_activity",
-           "LastNotableActivity", "duration", "lead-status", "LeadStatus", "Lost Reason", "leadscore"],
+           "LastNotableActivity", "duration", "lead-status", "LeadStatus", "Lost Reason", "leadscore", "Score1"],
     "sv": ["Leadkvalitet", "kund_profil", "poäng", "Taggar", "Senaste aktivitet", "senasteKontakt", "samtalsvaraktighet",
            "Kundstatus", "avslagsorsak"],
     "de": ["Leadqualität", "LEADQUALITAET", "Profil", "Punktzahl", "Kundenindex", "Schlagworte", "LetzteAktivität", "letzte_aktivitaet",
            "Gesprächsdauer", "Leadstatus", "Verlustgrund"],
     "pt": ["Qualidade do lead", "perfil", "Pontuação", "índice", "Etiquetas", "Última atividade", "duração", "situação", "Motivo da perda"],
     "nb": ["Kvalitet", "kundeprofil", "Poengsum", "indeks", "Etiketter", "Siste aktivitet", "varighet", "Status", "Årsak"],
-    "zh": ["线索质量", "客户画像", "评分", "活跃指数", "标签", "最后活动", "通话时长", "状态", "流失原因", "標籤", "狀態"],
+    "zh": ["线索质量", "客户画像", "评分", "活跃指数", "标签", "最后活动", "通话时长", "状态", "流失原因", "流失理由", "標籤", "狀態"],
 }  # fmt: skip
 HONEST = ["lastname", "last_name", "Last Name", "blast", "index_fund", "Index Funds", "marital_status", "Marital Status", "contrast",
           "Country", "industry", "Total Time Spent on Website", "TotalVisits", "cons.price.idx", "euribor3m", "nr.employed", "job", "education",

@@ -10,7 +10,7 @@ from features.attributes import Attribute
 from features.declarations import EventType
 from features.schema import Schema
 from training.choice import Sample
-from training.leak_removal import Leak, measured, removal_leaks
+from training.leak_removal import MOST_WEIGHED, Leak, measured, removal_leaks
 from training.leak_trial import MIN_LEADS, MOST_ROWS, Trial, fields_of, some_leads
 
 ROWS = 1_200
@@ -145,6 +145,20 @@ def test_auc_is_given_both_ways_with_what_is_left_out_left_out() -> None:
     assert first.auc_without is not None
     assert first.auc_without < base
     assert (gone.auc_with, gone.auc_without) == (None, None)
+
+
+def test_of_many_suspects_those_are_weighed_that_a_model_makes_most_of() -> None:
+    """A survey of dozens of questions that were answered together would else cost minutes."""
+    columns, y, rng = honest(13)
+    many = {f"question_{i:02}": rng.normal(size=ROWS) for i in range(MOST_WEIGHED)}
+    schema, sample = made(columns | many | {"verdict": copied(y, rng)}, y)
+    trial = Trial(schema, sample, np.ones(ROWS, bool), 0)
+    suspects = [Leak(f"lead.{name}", "why", False, "suspected") for name in (*many, "verdict")]
+    told = measured(trial, suspects)
+    assert [leak.column for leak in told] == [leak.column for leak in suspects]
+    assert sum(leak.auc_with is not None for leak in told) == MOST_WEIGHED
+    assert told[-1].auc_with is not None
+    assert all(leak.auc_with is not None for leak in measured(trial, suspects[1:]))
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from data.funnel import Funnel
 from training.leak_fill import MIN_FILLED, MIN_LEADS, TIMES_FILLED
-from training.leak_suspects import LARGE_SHARE, MIN_ENTITIES, MIN_MISSING, MIN_ROWS, NEARLY_ALL, Outcomes, suspect_columns
+from training.leak_suspects import LARGE_SHARE, MIN_ENTITIES, MIN_MISSING, MIN_ROWS, MOST_NAMED, NEARLY_ALL, Outcomes, suspect_columns
 
 ROWS = 1_000
 RNG = np.random.default_rng(0)
@@ -72,7 +72,14 @@ def gaps(missing: int, values: int = 3, seed: int = 0) -> Values:
 def test_columns_missing_together_are_suspected(missing: int, suspected: bool) -> None:
     found = suspects({"activity": gaps(missing), "fit": gaps(missing, seed=1), "other": gaps(missing // 2)})
     assert list(found) == (["lead.activity", "lead.fit"] if suspected else [])
-    assert all("missing in exactly the rows" in why for why in found.values())
+    assert all("missing in exactly the same rows" in why for why in found.values())
+
+
+def test_columns_missing_together_share_one_short_reason() -> None:
+    (why,) = set(suspects({f"q{i}": gaps(400, seed=i) for i in range(MOST_NAMED)}).values())
+    assert why.startswith("q0, q1, q2, q3, q4 and q5 are missing in exactly the same rows")
+    (why,) = set(suspects({f"q{i}": gaps(400, seed=i) for i in range(MOST_NAMED + 9)}).values())
+    assert why.startswith("q0, q1, q2, q3, q4, q5 and 9 more are missing in exactly the same rows")
 
 
 def test_one_row_apart_is_not_together() -> None:
@@ -104,7 +111,9 @@ def test_one_entity_with_a_large_share_of_the_conversions_is_suspected(share: fl
 
 def test_a_large_entity_may_have_a_large_share() -> None:
     values, y = owned(0.4, 0.2)
-    assert "anna" in suspects({"rep": values}, y)["lead.rep"]
+    told = suspects({"rep": values}, y)["lead.rep"]
+    assert "one of its 30 values has 40% of the conversions and 20% of the rows" in told
+    assert "anna" not in told, "somebody's name is nothing for the record"
     values, y = owned(0.4, 0.201)
     assert suspects({"rep": values}, y) == {}
 

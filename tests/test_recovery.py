@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pytest
 
+from benchmarks.truths import information_captured
 from data.contract import format_instant
 from data.funnel import Funnel
 from data.sample.parameters import END
@@ -62,16 +63,6 @@ def _where(table: pa.Table, **wanted: object) -> pa.Table:
     return table
 
 
-def divergence(truth: Floats, said: Floats) -> float:
-    """Mean KL(truth || said) of a yes or no, in nats."""
-    return float(np.mean(truth * np.log(truth / said) + (1 - truth) * np.log((1 - truth) / (1 - said))))
-
-
-def information_captured(truth: Floats, said: Floats) -> float:
-    """1 where what is said is the truth, 0 where it is worth no more than the base rate."""
-    return 1 - divergence(truth, said) / divergence(truth, np.full(truth.size, truth.mean()))
-
-
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
     with pytest.MonkeyPatch.context() as patch:
@@ -100,7 +91,7 @@ def test_intervals_hold_the_true_chances(learned: Learned, transition: str) -> N
     truth, _, hop, X = learned.truth_and_model(transition)
     low, high = hop.interval(X, hop.model.raw_score(X))
     coverage = float(np.mean((low <= truth) & (truth <= high)))
-    assert 0.80 <= coverage <= 0.99, (
+    assert 0.80 <= coverage <= 0.97, (
         f"{transition}: {coverage:.3f} of the true chances are in their 90 % interval, mean width {np.mean(high - low):.3f}"
     )
 

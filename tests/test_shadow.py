@@ -26,7 +26,7 @@ from registry.bundle import Bundle
 from serving.champion import Champion
 from serving.metrics import LATEST_SCORES, Metrics
 from serving.rescoring import Rescorer
-from serving.shadow import in_share
+from serving.shadow import Shadow, in_share
 from serving.spool import Spool, files_in
 from serving.spool_format import unpacked
 from training.along import agreement, along_of, told
@@ -123,6 +123,17 @@ def test_what_breaks_in_the_shadow_breaks_nothing_else(store: Store, tmp_path: P
     assert (set(of(records, "store")), of(records, "shadow")) == (set(LEADS), {})
     assert all(queue.current(store, id) for id in LEADS)
     assert "could not" in caplog.text
+
+
+def test_a_bundle_that_cannot_be_read_is_not_read_again_for_each_batch(store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store.put_bundle("torn", "h", b"torn")
+    shadow.let_score_along(store, "torn", NOW)
+    champion = Champion(store)
+    champion.refresh()
+    beside = Shadow(store, champion, Spool(tmp_path / "spool"))
+    with caplog.at_level(logging.ERROR, "leadscore.shadow"):
+        assert [beside.score([], lambda id: pytest.fail(id), NOW) for _ in range(5)] == [0] * 5
+    assert len(caplog.records) == 1
 
 
 def test_the_champion_does_not_score_along_with_itself(store: Store) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.contract import DAY, parse_instant
-from training.calibration import PERIODS, fit, fit_calibrator, fit_within, periods_of
+from training.calibration import PERIODS, fit, fit_calibrator, fit_within, losses, periods_of
 from training.choice import Sample
 from training.shift import UNTIMED, PriorShift, prior_shift
 
@@ -50,6 +50,23 @@ def test_a_level_that_comes_and_goes_is_told_and_not_corrected() -> None:
         assert kind != "none" or "none is applied" in said
     assert kinds.count("none") >= 4, kinds
     assert all(0.7 < drift < 1.7 for drift in drifts), drifts
+
+
+def test_what_helps_in_one_period_and_harms_in_another_is_no_correction() -> None:
+    """On average the level learned from the first half helps, and leads are many enough to be sure of that; but it is one period that it helps."""
+    offs = np.array([0.6, 0.6, 0.6, 1.8, -0.2, 0.4])
+    sample, raw = world(0, lambda share: offs[np.minimum((share * PERIODS).astype(int), PERIODS - 1)], 30_000)
+    kept = fit_calibrator(raw, sample.y.astype(float), sample.lead, sample.as_of)
+    first = kept.why.split("intercept against none: later log loss lower by ")[1]
+    mean, error = float(first.split()[0]), float(first.split("standard error ")[1].split(")")[0])
+    ahead = periods_of(sample.as_of, PERIODS) >= PERIODS // 2
+    shifted = fit("intercept", raw[~ahead], sample.y[~ahead].astype(float)).logit(raw)
+    gain = losses(raw, sample.y)[ahead] - losses(shifted, sample.y)[ahead]
+    by_lead = gain.std() / np.sqrt(gain.size)
+    assert gain.mean() > 5 * by_lead
+    assert 0 < mean < error
+    assert error > 5 * by_lead
+    assert not kept.why.startswith("intercept:")
 
 
 def test_a_level_that_stays_off_is_corrected_and_leaves_no_drift() -> None:
@@ -116,6 +133,12 @@ def test_a_file_without_times_says_nothing_and_one_in_order_speaks_of_rows() -> 
     ordered = replace(sample, as_of=np.arange(sample.y.size, dtype=np.int64))
     assert "rows 1 to" in judged(ordered, raw)[2].rates[0].when
     assert judged(sample, raw)[2].rates[0].when.startswith("2025-01-01 to 2025-02-")
+
+
+def test_one_lead_from_long_ago_does_not_turn_days_into_rows() -> None:
+    sample, raw = world(0, np.zeros_like, 400)
+    old = replace(sample, as_of=np.where(np.arange(400) == 0, 0, sample.as_of))
+    assert judged(old, raw)[2].rates[0].when.startswith("1970-01-01 to 2025-")
 
 
 def test_the_later_periods_alone_are_foretold_by_what_was_before_them() -> None:

@@ -9,7 +9,7 @@ from registry.models import Constant
 from training.candidates import TreeSize
 from training.choice import Choice, Sample, fit
 from training.gaps import blanks_of, left_open, with_gaps
-from training.spread import fit_spread, standing
+from training.spread import REFITS, REFITS_TO_CHECK, fit_spread, standing
 
 SCHEMA = Schema(
     ("lead", "prospect"),
@@ -85,6 +85,17 @@ def test_less_data_means_wider_intervals() -> None:
         width.append(np.exp(fit_spread(choice, sample, leads, 0).raw_score(world(300, 3).X)).mean())
     assert width[0] > 1.3 * width[1]
     assert width[1] > 1.3 * width[2]
+
+
+def test_few_refits_say_the_same_on_average_as_many() -> None:
+    """The check of the forward twin's intervals has fewer refits than the model that serves, and must not find them narrower for it."""
+    sample = world(400, 7)
+    sure = Choice("logistic", LOGISTIC.size, "", {"base_rate": 5.0, "logistic": 0.5}, np.arange(500), np.zeros(500))
+    few, many = (
+        np.mean([fit_spread(sure, sample, 500, seed, count=count).raw_score(sample.X).mean() for seed in range(12)])
+        for count in (REFITS_TO_CHECK, REFITS)
+    )
+    assert few == pytest.approx(many, abs=0.05)
 
 
 def test_drift_of_whole_periods_widens_every_interval() -> None:

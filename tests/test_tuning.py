@@ -1,19 +1,25 @@
 """Tuning: trial k is the same whatever stopped the run before it; a budget decides only how many trials there are; the default has to be beaten."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.distributions import IntDistribution
 
+from data.flat import FlatColumns, read_flat
 from data.funnel import Funnel
 from data.sample.parameters import END
+from flat_files import made, write
+from leadscore import main
 from test_choice import crossed, noise, planted, splits_of
 from training.candidates import TreeShape
 from training.choice import choose
+from training.flat import train_flat
 from training.run import train
-from training.tuning import NO_TUNING, Journal, Tried, Tuning, tune
+from training.tuning import NO_TUNING, SPACE, Journal, Tried, Tuning, digest, tune
 from worlds import sampled
 
 DEFAULT = (0.5, 0.5, 0.5)
@@ -145,3 +151,27 @@ def test_the_trials_that_a_budget_allowed_make_the_same_bundle_again(tmp_path: P
     assert max(trials) > 0
     monkeypatch.setenv("LEADSCORE_HOME", str(tmp_path / "elsewhere"))
     assert train(dataset, Funnel(), END, tuning=Tuning(trials=tuple(trials))).bundle.hash == budgeted.hash
+
+
+def test_a_flat_file_is_tuned_and_its_trials_make_the_same_bundle_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns, _ = made(400, 1)
+    file = read_flat(write(tmp_path / "leads.csv", columns), FlatColumns("Converted"), Funnel(), lambda _: None, END)[0]
+    budgeted = train_flat(file, Funnel(), END, tuning=Tuning(seconds=0.3)).bundle
+    (trials,) = budgeted.about["trials"]
+    assert trials == budgeted.hops[0].evaluation["trials"] > 0
+    monkeypatch.setenv("LEADSCORE_HOME", str(tmp_path / "elsewhere"))
+    assert train_flat(file, Funnel(), END, tuning=Tuning(trials=(trials,))).bundle.hash == budgeted.hash
+
+
+def test_the_command_line_passes_the_number_of_trials_on(tmp_path: Path) -> None:
+    columns, _ = made(300, 1)
+    path, told = write(tmp_path / "leads.csv", columns), tmp_path / "told.json"
+    assert main(["train", str(path), "--outcome", "Converted", "--trials", "1", "--json", str(told)]) == 0
+    assert json.loads(told.read_text())["transitions"]["outcome"]["trials"] == 1
+
+
+def test_trials_of_another_space_are_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digest(b"rows")
+    assert before == digest(b"rows")
+    monkeypatch.setitem(SPACE, "leaves", IntDistribution(2, 13))
+    assert digest(b"rows") != before

@@ -116,7 +116,7 @@ def choose(sample: Sample, splits: Splits, seed: int, tuning: Tuning = NO_TUNING
     size = replace(shaped, strength=strength.strength)
     y, lead = sample.y[asked].astype(np.float64), sample.lead[asked]
     losses = {name: _losses(y, raw) for name, raw in raw_of.items()}
-    chosen, why = _simplest_within_noise(losses, lead)
+    chosen, why = simplest_within_noise(losses, lead)
     return Choice(chosen, size, why, {name: float(loss.mean()) for name, loss in losses.items()}, asked, raw_of[chosen], trials, _noise(losses, lead))
 
 
@@ -211,12 +211,15 @@ def _noise(losses: dict[str, Floats], lead: Ints) -> dict[str, float]:
     return {name: difference_noise(loss, best, lead)[1] for name, loss in losses.items()}
 
 
-def _simplest_within_noise(losses: dict[str, Floats], lead: Ints) -> tuple[str, str]:
-    """The first candidate, simplest first, whose mean loss is at most NOISE standard errors above the best one's; PROOF ones for the base rate."""
+def simplest_within_noise(losses: Mapping[str, Floats], lead: Ints) -> tuple[str, str]:
+    """Of log losses (n,) of each candidate: the base rate if the best is not better by more than PROOF standard errors, else the first, simplest
+    first, that is better than the base rate by as much and at most NOISE standard errors worse than the best. And why, in words."""
     best = min(losses, key=lambda name: float(losses[name].mean()))
     for name in SIMPLEST_FIRST:
         worse, error = difference_noise(losses[name], losses[best], lead)
-        if name == best or worse <= (PROOF if name == "base_rate" else NOISE) * error:
+        better, doubt = difference_noise(losses["base_rate"], losses[name], lead)
+        near = worse <= PROOF * error if name == "base_rate" else worse <= NOISE * error and better > PROOF * doubt
+        if name == best or near:
             told = "lowest forward log loss" if name == best else f"within noise of {best} ({worse:.5f} +- {error:.5f}) and simpler"
             return name, f"{name}: {told}"
     raise AssertionError("the best candidate is always within noise of itself")

@@ -100,9 +100,26 @@ def _not_comparable(bundle: Bundle, theirs: Contender) -> str | None:
     if flat[0] != flat[1]:
         told = {True: "of a flat file with one outcome", False: "of a funnel"}
         return f"it is a model {told[flat[0]]}, champion {theirs.version} one {told[flat[1]]}: they answer different questions. {by_hand}"
+    if flat[0]:
+        return _other_rows(bundle, theirs.bundle, f"champion {theirs.version}", by_hand)
     lost = {h.transition for h in theirs.bundle.hops} - {h.transition for h in bundle.hops}
     if lost:
         return f"champion {theirs.version} answers {', '.join(sorted(lost))}, for which this training found too little evidence. {by_hand}"
+    return None
+
+
+def _other_rows(bundle: Bundle, other: Bundle, champion: str, by_hand: str) -> str | None:
+    """Why two flat files can't be put side by side row by row; None where they can."""
+    ours, theirs = bundle.about["flat"], other.about["flat"]
+    if ours["outcome"] != theirs["outcome"]:
+        return f"its outcome is {ours['outcome']!r}, that of {champion} {theirs['outcome']!r}: they answer different questions. {by_hand}"
+    if bundle.about["data_digest"] == other.about["data_digest"]:
+        return None
+    if ours["id"] is None or ours["id"] != theirs["id"]:
+        return (
+            f"its file and that of {champion} have no id in common, so nobody can say which rows are of the same lead: they can't be compared. "
+            f"Name a column that stays with the lead with --id in both. {by_hand}"
+        )
     return None
 
 

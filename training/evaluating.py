@@ -33,6 +33,10 @@ from training.verdict import HopVerdict, judged, reasons_to_retrain, what_is_mis
 SEED = 0
 SHOWN = 5
 """Shifts told for each stage at most; the JSON has all."""
+SEEN_BEFORE = (
+    "whether some of these leads are those that it was trained on can't be told, as the file has no times: they would make it look better than "
+    "it is. Leave them out."
+)
 
 
 def evaluate(dataset: str, config: str | None, mapping: str | None, version: str | None, json: str | None) -> int:
@@ -109,7 +113,9 @@ def evaluated_flat(bundle: Bundle, file: FlatFile, live: Funnel) -> dict[str, An
     sample = Sample(X[known], file.y[known], file.group[known], np.flatnonzero(known))
     told = Unseen(hop, sample, hop.probability(sample.X), int((file.y == UNKNOWN).sum()))
     drift = [drift_of_rows(bundle, stage, kept, X, file.group, live.drift) for stage, kept in bundle.about.get("inputs", {}).items()]
-    return document_of(bundle, [judged(told, SEED)], drift, live) | {"data_end": None, "same_data": _same(bundle, read), "shadow": None}
+    found = document_of(bundle, [judged(told, SEED)], drift, live)
+    missing = [*found["missing"], *([] if _same(bundle, read) else [SEEN_BEFORE])]
+    return found | {"missing": missing, "data_end": None, "same_data": _same(bundle, read), "shadow": None}
 
 
 def _same(bundle: Bundle, read: Dataset) -> bool:
@@ -175,7 +181,7 @@ def _table(told: dict[str, Any], measured: dict[str, Any]) -> Table:
         table.add_column(name, justify="left" if name == "transition" else "right")
     for name, hop in measured.items():
         test, (low, high) = hop["test"], hop["intervals"]["auc"]
-        told_auc = f"{test['auc']:.3f} ({low:.2f}-{high:.2f})"
+        told_auc = f"{test['auc']:.3f} ({low:.2f}-{high:.2f})" if np.isfinite(test["auc"]) else "one outcome only"
         rows = (f"{hop['landmarks']['ripe']:,}", told_auc, f"{test['log_loss']:.4f}", f"{test['mean_probability']:.1%}", f"{test['base_rate']:.1%}")
         table.add_row(name, *rows)
     return table

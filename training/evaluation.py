@@ -103,13 +103,6 @@ def _by_age(sample: Sample, p: Floats, age: Floats, seed: int) -> list[dict[str,
     return sorted(by_segment(sample, p, bands, seed), key=lambda row: names.index(row["name"]) if row["name"] in names else len(names))
 
 
-def headline(report: Mapping[str, Any]) -> str:
-    """One line for people: AUC, log loss beside the base rate's, calibration error beside chance."""
-    test = report["test"]
-    base = report["baselines"]["base_rate"]["log_loss"]
-    return f"AUC {test['auc']:.3f}, log loss {test['log_loss']:.4f} (base rate {base:.4f}), ECE {test['ece']:.3f}"
-
-
 def _band(low: float, high: float) -> str:
     return f"{low:.0f} to {high:.0f} days" if low else f"up to {high:.0f} days"
 

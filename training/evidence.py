@@ -39,5 +39,5 @@ def _missing(needed: dict[str, int], weeks: int | None) -> str:
     parts = [f"{count} more that {said}" for count, said in ((needed["converted"], "make it"), (needed["others"], "do not")) if count]
     if not parts:
         return "Nothing that is known of the leads differs between them: give their attributes or events."
-    pace = f", which takes about {weeks} weeks at the pace so far" if weeks else ""
+    pace = f", which takes about {weeks} week{'s' if weeks > 1 else ''} at the pace so far" if weeks else ""
     return f"Missing: {' and '.join(parts)}{pace}."

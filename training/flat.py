@@ -1,6 +1,6 @@
 """The run on a flat file: one transition, `outcome`, from rows that say nothing of when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +70,7 @@ def _study(file: FlatFile, funnel: Funnel, seed: int) -> _Studied:
     schema, left_out = discover(file.dataset, funnel)
     X = rows_of(file.dataset, schema)
     sample = _sample(X, file, seed)
-    _require_evidence(sample, file.columns)
+    _require_evidence(sample, file.columns, ())
     splits = _splits(sample, file, seed)
     leaks = _leaks(schema, sample, splits, file, funnel, seed)
     without = {leak.column for leak in leaks if not leak.kept}
@@ -78,6 +78,7 @@ def _study(file: FlatFile, funnel: Funnel, seed: int) -> _Studied:
         schema, left_out = discover(file.dataset, funnel, without)
         X = rows_of(file.dataset, schema)
         sample = replace(sample, X=X[file.y != UNKNOWN])
+        _require_evidence(sample, file.columns, sorted(without))
     return _Studied(schema, X, sample, splits, leaks, tuple(c for c in left_out if c.column.startswith("lead.")))
 
 
@@ -123,14 +124,24 @@ def _splits(sample: Sample, file: FlatFile, seed: int) -> Splits:
     return found
 
 
-def _require_evidence(sample: Sample, columns: FlatColumns) -> None:
+def _require_evidence(sample: Sample, columns: FlatColumns, without: Sequence[str]) -> None:
+    """Raises DataError where too few ended either way, or where no column differs between rows, with those `without` or before them."""
     if sample.enough:
         return
     of = "leads" if columns.group is None else f"entities ({columns.group!r})"
     ones, zeros = (int(np.unique(sample.lead[sample.y == outcome]).size) for outcome in (1, 0))
+    if min(ones, zeros) < MIN_CONVERTED_LEADS:
+        raise DataError(
+            f"not enough evidence: {ones} {of} with a yes in {columns.outcome!r} and {zeros} with a no; at least {MIN_CONVERTED_LEADS} of each are "
+            "needed. Export more, or wait for more."
+        )
+    if without:
+        raise DataError(
+            f"nothing is left to learn from: every column that differs between leads gives the outcome away, or may do so ({', '.join(without)}). "
+            "Export columns that are filled in before it is known how a lead ends, or say with `keep` in funnel.toml which of these are."
+        )
     raise DataError(
-        f"not enough evidence: {ones} {of} with a yes in {columns.outcome!r} and {zeros} with a no; at least {MIN_CONVERTED_LEADS} of each are "
-        "needed, and one column that says something of them. Export more, or wait for more."
+        f"there is nothing to learn from: beside {columns.outcome!r} no column differs enough between leads. Export what is known of them, too."
     )
 
 

@@ -19,12 +19,17 @@ from training.gaps import blanks_of
 from training.segments import deciles_inside
 from training.shift import UNTIMED, prior_shift
 from training.splits import Fold, Splits, random_split
-from training.spread import fit_spread
+from training.spread import REFITS_TO_CHECK, fit_spread
 from training.tuning import NO_TUNING, Tuning
 
 MOST_POPULATION = 2001
 """Probabilities kept as the population that a score is a percentile of."""
 IMPORTANCE_ROWS = 2_000
+IN_TIME = "Rows dealt at random, with no time between what is learned from and what is measured: too good to be true. Shown for comparison only."
+OUT_OF_TIME = (
+    "Rows dealt at random once more, also those of one lead or group: where several are alike this is too good to be true. Shown for comparison only."
+)
+"""Of the random split: of landmarks or rows in the order of time, and of a file without one, whose test is random too."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +137,14 @@ def _measure(task: Task, choice: Choice, splits: Splits, schema: Schema, seed: i
         "test": scores(measured, p),
         "intervals": intervals(measured, p, seed),
         "baselines": {name: scores(measured, said) for name, said in beside.items()},
-        "random_split": _random(sample, choice, seed),
+        "random_split": _random(task, choice, seed),
     }
 
     def answer(X: Rows) -> Floats:
         return sigmoid(np.asarray(calibrator.logit(chosen.raw_score(X))))
 
     told = Answers(measured, p, age, beside, answer)
-    if not task.ahead:
+    if not task.ahead and test.train.any():
         report["interval_check"] = _interval_check(task, choice, calibration, chosen, schema, seed)
     report |= details(told, seed) | ({} if task.ahead else in_parts(told, schema, task.horizon_days, seed))
     return ForwardTwin(np.flatnonzero(test.validate), p, {"age_days": age} | beside, answer), report, raw
@@ -152,12 +157,11 @@ def _baselines(sample: Sample, test: Fold, choice: Choice, seed: int) -> dict[st
     return {name: sigmoid(fit(name, choice.size, before, seed).raw_score(measured.X)) for name in names}
 
 
-def _random(sample: Sample, choice: Choice, seed: int) -> dict[str, Any]:
-    fold = random_split(sample.lead, seed)
+def _random(task: Task, choice: Choice, seed: int) -> dict[str, Any]:
+    sample, fold = task.sample, random_split(task.sample.lead, seed)
     model = fit(choice.candidate, choice.size, sample.where(fold.train), seed)
     found = scores(sample.where(fold.validate), sigmoid(model.raw_score(sample.X[fold.validate])))
-    warning = "The same leads on both sides and no time between them: too good to be true. Shown for comparison with other tools only."
-    return found | {"warning": warning}
+    return found | {"warning": IN_TIME if task.splits.cut else OUT_OF_TIME}
 
 
 def _judged(sample: Sample, choice: Choice) -> int:
@@ -170,7 +174,7 @@ def _interval_check(task: Task, choice: Choice, calibration: Calibration, chosen
     sample, test = task.sample, task.splits.test
     measured = sample.where(test.validate)
     drift = prior_shift(sample, choice.asked, calibration.ahead).drift if task.splits.cut and choice.asked.size else 0.0
-    spread = fit_spread(choice, sample.where(test.train), _judged(sample, choice), seed, blanks_of(schema), drift)
+    spread = fit_spread(choice, sample.where(test.train), _judged(sample, choice), seed, blanks_of(schema), drift, REFITS_TO_CHECK)
     twin = HopModel(task.stage, task.transition, task.horizon_days, chosen, calibration.calibrator, spread, np.zeros(0), {})
     low, high = twin.interval(measured.X, chosen.raw_score(measured.X))
     return deciles_inside(measured.y.astype(np.float64), twin.probability(measured.X), low, high, measured.lead, seed)

@@ -22,7 +22,7 @@ _ENDINGS = (
 )
 """How German, Swedish and Norwegian words are put together: `Leadqualität`, `samtalsvaraktighet`, `letztekontakt`."""
 _CHINESE = (
-    "质量 品质 画像 评分 得分 分数 打分 评级 指数 标签 最后 最近 上次 时长 持续时间 状态 原因 结果 結果 "
+    "质量 品质 画像 评分 得分 分数 打分 评级 指数 标签 最后 最近 上次 时长 持续时间 状态 原因 理由 结果 結果 "
     "質量 品質 畫像 評分 得分 分數 評級 指數 標籤 標簽 最後 最近 時長 持續時間 狀態"
 )
 _HONEST = (
@@ -61,8 +61,8 @@ _SEAM = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-ZÅÄÖØÆÜ])|(?<=[A-Z])(?=[A-Z][a-
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a column's name, folded: `LetzteAktivität` and `letzte_aktivität` -> letzte, aktivitat."""
-    return re.findall(r"[^\W_]+", fold(_SEAM.sub(" ", name)))
+    """The words of a column's name, folded: `LetzteAktivität` and `letzte_aktivität2` -> letzte, aktivitat. Numbers are no words."""
+    return re.findall(r"[^\W\d_]+", fold(_SEAM.sub(" ", name)))
 
 
 def telling_word(name: str) -> str | None:

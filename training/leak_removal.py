@@ -1,6 +1,6 @@
 """The removal test: a field that a model can't do without, and that ends most of its mistakes, knows the outcome."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -27,6 +27,8 @@ ALIKE = 0.9
 """Correlation of two fields' answers from which one hides the other."""
 USED = 0.03
 """Share of the gain from which a suspect that is kept is weighed."""
+MOST_WEIGHED = 20
+"""Of the suspects that are left out, so many are weighed: those of which a model of everything makes most."""
 
 
 @dataclass(frozen=True)
@@ -124,16 +126,24 @@ def _why(without: float, alone: float) -> str:
 
 
 def measured(trial: Trial, leaks: Iterable[Leak]) -> tuple[Leak, ...]:
-    """Each leak with the AUC of a model of everything that is not left out, with the field and without it. Where a field makes no column, or is a
-    suspect that is kept and of which a model makes no use, nothing is measured."""
+    """Each leak with the AUC of a model of everything that is not left out, with the field and without it. Where a field makes no column, is a
+    suspect that is kept and of which a model makes no use, or is one of many that are left out, nothing is measured."""
     every = tuple(leaks)
     gone = {leak.column for leak in every if not leak.kept}
-    worth = trial.worth(without=gone) if trial.enough else {}
-    return tuple(_measured(trial, leak, gone) if _weighs(leak, worth) else leak for leak in every)
+    weighed = _weighed(trial, every, gone) if trial.enough else frozenset()
+    return tuple(_measured(trial, leak, gone) if leak.column in weighed else leak for leak in every)
 
 
-def _weighs(leak: Leak, worth: Mapping[str, float]) -> bool:
-    return leak.column in worth and (leak.kind == "proven" or not leak.kept or worth[leak.column] >= USED)
+def _weighed(trial: Trial, leaks: Sequence[Leak], gone: Collection[str]) -> frozenset[str]:
+    """Which columns are worth a model of their own."""
+    there = [leak for leak in leaks if leak.column in trial.fields]
+    aside = [leak.column for leak in there if leak.kind == "suspected" and not leak.kept]
+    if len(aside) > MOST_WEIGHED:
+        every = trial.worth()
+        aside = sorted(aside, key=lambda column: (-every[column], column))[:MOST_WEIGHED]
+    worth = trial.worth(without=gone)
+    used = (leak.column for leak in there if leak.kind == "proven" or (leak.kept and worth[leak.column] >= USED))
+    return frozenset([*aside, *used])
 
 
 def _measured(trial: Trial, leak: Leak, gone: Collection[str]) -> Leak:

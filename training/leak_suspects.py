@@ -19,6 +19,7 @@ NEARLY_ALL = 0.95
 MIN_ROWS = 50
 MIN_MISSING = 0.05
 """A handful of rows may lack several fields because one form failed."""
+MOST_NAMED = 6
 MIN_ENTITIES = 20
 """Fewer values than this are kinds of leads (an origin, an occupation), not entities (an owner, a campaign, an account)."""
 MAX_ENTITIES = 0.5
@@ -65,11 +66,15 @@ def _reasons(field: str, values: Column, y: Outcomes | None, together: Mapping[s
     if word is not None:
         yield f"its name ({word!r}) speaks of an outcome or of somebody's judgement, which may have been written down afterwards"
     if field in together:
-        others = ", ".join(other for other in together[field] if other != field)
-        yield f"it is missing in exactly the rows in which {others} is missing: filled in together, at a moment that the file does not tell"
+        yield f"{_listed(together[field])} are missing in exactly the same rows: filled in together, at a moment that nothing tells"
     entity = None if y is None or key is not None else entity_suspect(values, y)
     if entity is not None:
         yield entity
+
+
+def _listed(fields: Sequence[str]) -> str:
+    more = len(fields) - MOST_NAMED
+    return f"{', '.join(fields[:MOST_NAMED])} and {more} more" if more > 0 else f"{', '.join(fields[:-1])} and {fields[-1]}"
 
 
 def _identifier(field: str, values: Column) -> str | None:
@@ -127,7 +132,8 @@ def _follows(mine: NDArray[np.int64], theirs: NDArray[np.int64]) -> bool:
 
 
 def entity_suspect(values: Column, y: Outcomes) -> str | None:
-    """One of many values that holds a large share of the conversions, far more than its share of the rows."""
+    """One of many values that holds a large share of the conversions, far more than its share of the rows. Which one is not said: it may be
+    somebody's name, and the reason goes into the record."""
     encoded = values.combine_chunks().dictionary_encode()
     entities, rows = len(encoded.dictionary), len(values)
     if not MIN_ENTITIES <= entities <= MAX_ENTITIES * rows:
@@ -138,4 +144,4 @@ def entity_suspect(values: Column, y: Outcomes) -> str | None:
     share, size = won_by[top] / max(y.sum(), 1), all_of[top] / rows
     if won_by[top] < MIN_ROWS or share < LARGE_SHARE or share < MORE_OFTEN * size:
         return None
-    return f"one of its {entities} values ({encoded.dictionary[top].as_py()!s}) has {share:.0%} of the conversions and {size:.0%} of the rows"
+    return f"one of its {entities} values has {share:.0%} of the conversions and {size:.0%} of the rows"

@@ -75,6 +75,7 @@ def carry_out(store: Store, proposal: Proposal, funnel: Funnel) -> None:
     Killed in between, what served before serves."""
     if proposal.decision.promote:
         promotion.promote(store, proposal.version, " ".join(proposal.decision.reasons))
+        shadow.end(store)
         return
     promotion.offer(store, proposal.version)
     promotion.follow(store)

@@ -28,7 +28,7 @@ STYLES = {
 }
 """How a number is written: a count, a share, with so many decimals, or so many times."""
 RULES = {
-    "lightgbm": "model of boosted trees",
+    "lightgbm": "boosted trees",
     "logistic": "logistic regression",
     "points": "points rule, as a marketing tool counts them",
     "base_rate": "base rate: the same for all",

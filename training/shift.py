@@ -19,7 +19,7 @@ MOVED = 1.5
 CERTAIN = 0.999
 """How unlikely a shift must be by chance: retraining is a habit, and a warning at each second run is read by nobody."""
 _ROWS = 10_000 * DAY
-"""No instant lies before this (1997): numbers below are those of rows, in a file that is ordered by time and has no times."""
+"""No period ends before this (1997): numbers below are those of rows, in a file that is ordered by time and has no times."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Period:
 
     @property
     def when(self) -> str:
-        if self.begins < _ROWS:
+        if self.ends < _ROWS:
             return f"rows {self.begins + 1:,} to {self.ends + 1:,}"
         return f"{format_instant(self.begins)[:10]} to {format_instant(self.ends)[:10]}"
 
@@ -122,10 +122,9 @@ def _parts(time: Ints, count: int = PERIODS) -> list[np.ndarray[tuple[int], np.d
 
 
 def _rate(sample: Sample, rows: Ints) -> Period:
-    part = sample.where(np.isin(np.arange(sample.y.size), rows))
-    rate = float(part.y.mean())
-    noise = luck(np.full(rows.size, (part.y.sum() + 0.5) / (rows.size + 1)), part.lead) / rows.size
-    return Period(int(part.as_of.min()), int(part.as_of.max()), int(np.unique(part.lead).size), rate, noise)
+    y, lead, as_of = sample.y[rows], sample.lead[rows], sample.as_of[rows]
+    noise = luck(np.full(rows.size, (y.sum() + 0.5) / (rows.size + 1)), lead) / rows.size
+    return Period(int(as_of.min()), int(as_of.max()), int(np.unique(lead).size), float(y.mean()), noise)
 
 
 def _foretold(sample: Sample, rows: Ints, logit: Floats) -> Period:

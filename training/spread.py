@@ -12,13 +12,15 @@ from training.choice import Choice, Sample, fit
 from training.gaps import Blank, left_open, with_gaps
 from training.points import fit_points
 
-REFITS = 12
-WIDENING = 1.85
+REFITS, REFITS_TO_CHECK = 12, 5
+"""Of the model that serves, and of its forward twin, of which only the mean of many intervals is asked."""
+WIDENING = 1.28
 """What refits and rivals differ by is multiplied by: they share one penalty and one set of inputs, so they agree more than they should. Fixed on
-sample worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them."""
+sample worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them (benchmarks/bench_coverage.py; the figures are in
+docs/decisions/0021)."""
 EVIDENCE = 0.25
 """Nats of evidence against a rival for each nat of forward log loss and lead: the folds that compared them had but a part of the leads to learn from,
-and few periods to be judged on. At 1 a rule that was merely chosen looks certain (coverage .85 to .77 at 2,000 leads and below)."""
+and few periods to be judged on. At 1 a rule that was merely chosen looks certain (up to .08 of the coverage at 2,000 leads and below)."""
 UNLIKELY = 0.01
 MOST_ROWS = 12_000
 """Rows that the spread is measured on: a smooth function of the row needs no more."""
@@ -35,20 +37,23 @@ _SMALL = TREE_PARAMETERS | {
 }
 
 
-def fit_spread(choice: Choice, sample: Sample, judged: int, seed: int, blanks: Sequence[Blank] = (), drift: float = 0.0) -> Model:
+def fit_spread(
+    choice: Choice, sample: Sample, judged: int, seed: int, blanks: Sequence[Blank] = (), drift: float = 0.0, count: int = REFITS
+) -> Model:
     """A model of ln(standard deviation of the log-odds) of what was chosen on so many `judged` leads, fitted on all of `sample`.
 
-    Four variances are summed: of REFITS lead-bootstrap refits of the candidate, and of the rivals that the evidence leaves standing, both widened;
+    Four variances are summed: of `count` lead-bootstrap refits of the candidate, and of the rivals that the evidence leaves standing, both widened;
     what the attributes left blank in the row leave open (training/gaps.py); `drift`, by which whole periods were missed (training/shift.py). The rows
-    measured are the sample's and copies of them with attributes blanked, so that what is seldom missing in training widens the interval too.
+    measured are the sample's and copies of them with attributes blanked, so that what is seldom missing in training widens the interval too. The
+    refits' squares are divided by two less than there are refits: it is the logarithm that is learned, whose mean is then right for few and for many.
     """
     rng = np.random.default_rng(seed)
     rows = sample.X[rng.permutation(sample.y.size)[:MOST_ROWS]]
     copies = min(MOST_COPIES, -(-LEAST_COPIED // max(len(rows), 1))) if blanks else 0
     X = np.concatenate([rows, *(with_gaps(rows, blanks, rng) for _ in range(copies))])
-    refits = list(_refits(choice.candidate, choice.size, sample, seed))
+    refits = list(_refits(choice.candidate, choice.size, sample, seed, count))
     said = np.stack([model.raw_score(X) for model in refits])
-    variance = WIDENING**2 * (said.var(axis=0, ddof=1) + _rivalry(choice, judged, sample, X, said.mean(axis=0), seed)) + drift**2
+    variance = WIDENING**2 * (said.var(axis=0, ddof=2) + _rivalry(choice, judged, sample, X, said.mean(axis=0), seed)) + drift**2
     for blank, open_ in zip(blanks, np.mean([left_open(model, rows, blanks) for model in refits], axis=0), strict=True):
         variance += blank.missing(X) * open_
     log_deviation = np.log(np.maximum(variance, LEAST_VARIANCE)) / 2
@@ -76,9 +81,9 @@ def _rivalry(choice: Choice, judged: int, sample: Sample, X: Rows, own: Floats, 
     return total
 
 
-def _refits(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Iterator[Model]:
+def _refits(candidate: str, size: TreeSize, sample: Sample, seed: int, count: int) -> Iterator[Model]:
     grower = TreeGrower(sample.X, sample.y, seed) if candidate == "lightgbm" else None
-    for i, weight in enumerate(lead_bootstrap(sample.lead, REFITS, seed)):
+    for i, weight in enumerate(lead_bootstrap(sample.lead, count, seed)):
         drawn = weight > 0
         if grower is not None:
             yield grower.grow(weight.astype(np.float64), size.scaled(sample.y.size).coarse(), offset=i + 1)

@@ -1,6 +1,7 @@
 """What `leadscore train` tells at its end: what was learned, how good it is, and what was decided."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from rich.console import Console
@@ -42,7 +43,7 @@ def _cells(told: Mapping[str, Any]) -> tuple[str, ...]:
     test, baselines = told["test"], told["baselines"]
     low, high = told["intervals"]["auc"]
     return (
-        f"{test['auc']:.3f} ({low:.2f}-{high:.2f})",
+        "one outcome only" if isnan(test["auc"]) else f"{test['auc']:.3f} ({low:.2f}-{high:.2f})",
         f"{test['log_loss']:.4f}",
         f"{baselines['base_rate']['log_loss']:.4f}",
         f"{baselines['logistic']['log_loss']:.4f}",
@@ -56,11 +57,12 @@ def _notes(transition: str, told: Mapping[str, Any]) -> list[str]:
     trees = f" of {told['trees']} trees" if told["trees"] else ""
     within = f" within {told['horizon_days']} days" if told["horizon_days"] else ""
     censored = "their horizon is not over" if told["horizon_days"] else "they say no outcome"
+    top = f", the top tenth {test['lift_top_decile']:.1f} times as often" if test["base_rate"] else ""
     claimed = f"a random split would have claimed {random['auc']:.3f}: not to be believed"
     return [
         f"\n{transition}{within}. {told['horizon_reason']}",
         f"  model: {told['candidate']}{trees}, on {marks['refit']:,} landmarks; {marks['censored']:,} left out, {censored}",
-        f"  test: {marks['test']:,} landmarks, {test['base_rate']:.1%} converted, the top tenth {test['lift_top_decile']:.1f} times as often",
+        f"  test: {marks['test']:,} landmarks, {test['base_rate']:.1%} converted{top}",
         f"  calibration error {test['ece']:.3f}; a perfect model would show {told['ece_of_perfect']['mean']:.3f} by chance",
         *([f"  at stage entry AUC {told['auc_at_entry']:.3f}; {claimed}"] if told["horizon_days"] else []),
         *_calls(told["capacity"]),

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 import optuna
 import orjson
@@ -143,6 +144,6 @@ class Journal:
 def digest(*parts: bytes | memoryview) -> str:
     """A name for all that a trial's loss depends on."""
     found = hashlib.sha256()
-    for part in (*parts, repr(sorted(SPACE)).encode(), optuna.__version__.encode()):
+    for part in (*parts, repr((sorted(SPACE.items()), optuna.__version__, lightgbm.__version__)).encode()):
         found.update(part)
     return found.hexdigest()[:32]

@@ -118,8 +118,12 @@ def what_is_missing(hops: Sequence[HopVerdict]) -> list[str]:
     for one in hops:
         leads = {outcome: int(np.unique(one.told.sample.lead[one.told.sample.y == outcome]).size) for outcome in (1, 0)}
         if one.calibration is None and not one.ahead:
-            told.append(
-                f"{one.name}: whether its probabilities come true can't be told yet: since its data ended {leads[1]} leads made it within "
-                f"{one.told.hop.horizon_days} days and {leads[0]} did not; {LEAST_EACH} of each are needed ({one.told.waiting:,} landmarks wait)."
+            days = one.told.hop.horizon_days
+            came = (
+                f"since its data ended {leads[1]} leads made it within {days} days and {leads[0]} did not"
+                if days
+                else (f"of the leads that it was not trained on {leads[1]} say yes and {leads[0]} no")
             )
+            wait = f"{one.told.waiting:,} landmarks wait" if days else f"{one.told.waiting:,} rows say neither"
+            told.append(f"{one.name}: whether its probabilities come true can't be told yet: {came}; {LEAST_EACH} of each are needed ({wait}).")
     return told
