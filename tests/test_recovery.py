@@ -1,4 +1,4 @@
-"""A planted truth is recovered: on a world of 12,000 leads the bundle knows nearly all that can be known of who is open at the end."""
+"""A planted truth is recovered: on a world of 6,000 leads the bundle knows nearly all that can be known of who is open at the end."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from registry.bundle import Bundle, HopModel
 from training.run import train
 from worlds import sampled
 
-LEADS, SEED = 12_000, 1
-LEAST = 0.90
+LEADS, SEED = 6_000, 1
+LEAST = 0.85
 MISSION = ("lead->prospect", "prospect->opportunity")
 Floats = np.ndarray
 

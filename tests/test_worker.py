@@ -93,9 +93,9 @@ def until_gone(id: str) -> None:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sample world of 600 leads, cut down to one transition."""
+    """A sample world of 400 leads, cut down to one transition."""
     whole, folder = tmp_path_factory.mktemp("whole") / "w", tmp_path_factory.mktemp("cut")
-    write_sample(whole, 600, 5)
+    write_sample(whole, 400, 5)
     for name, kept in KEPT.items():
         cut(whole / f"{name}.csv", folder / f"{name}.csv", set(kept))
     return folder
@@ -130,7 +130,7 @@ def test_a_retraining_cancelled_killed_begun_anew_and_not_repeated(store_url: st
         with working(tmp_path, store_url) as worker:
             done = until(store, killed, ended)
             assert (done.state, done.error) == ("done", None)
-            assert done.result == {"version": "1", "promoted": True, "decision": ["nothing served before it."]}
+            assert done.result == {"version": "1", "promoted": True, "decision": ["nothing served before it."], "churn": None}
             assert "the process that ran it is gone; it starts again" in done.log
             assert store.champion() is not None
 

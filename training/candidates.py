@@ -25,7 +25,8 @@ TREE_PARAMETERS: dict[str, Any] = {
     "max_bin": 63,
     "feature_pre_filter": False,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
+    "is_enable_sparse": False,
     "verbosity": -1,
 }
 MANY_ROWS = 50_000

@@ -29,7 +29,8 @@ PARAMETERS: dict[str, Any] = {
     "max_bin": 63,
     "min_data_in_leaf": 10,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
+    "is_enable_sparse": False,
     "num_threads": 1,
     "verbosity": -1,
 }
