@@ -94,11 +94,22 @@ def fit_logistic(X: Rows, y: Labels, weight: Floats, strength: float = STRENGTHS
     z = frame.standardised(X)
     absent = np.isnan(z)
     some = absent.any(axis=0) & ~absent.all(axis=0)
-    design = np.hstack([np.where(absent, 0.0, z), absent[:, some].astype(np.float64)])
+    design, place, share = _merged(np.hstack([np.where(absent, 0.0, z), absent[:, some]]).astype(np.float32))
     fitted = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=60).fit(design, np.asarray(y, np.int64), sample_weight=weight)
-    coefficient, missing = fitted.coef_[0][: X.shape[1]], np.zeros(X.shape[1])
-    missing[some] = fitted.coef_[0][X.shape[1] :]
+    each = fitted.coef_[0].astype(np.float64)[place] * share
+    coefficient, missing = each[: X.shape[1]], np.zeros(X.shape[1])
+    missing[some] = each[X.shape[1] :]
     return Linear(float(fitted.intercept_[0]), coefficient, missing, frame.low, frame.high, frame.logged, frame.center, frame.scale)
+
+
+def _merged(design: Rows) -> tuple[Rows, NDArray[np.int64], Floats]:
+    """(design with one column for all that are alike, which of them each column went into, by what to multiply its coefficient). Under a ridge
+    penalty k equal columns share their effect evenly, as one column does that is sqrt(k) times as large: the same fit, from less work."""
+    first: dict[bytes, int] = {}
+    place = np.array([first.setdefault(column.tobytes(), len(first)) for column in np.ascontiguousarray(design.T)], np.int64)
+    size = np.sqrt(np.bincount(place))
+    kept = np.unique(place, return_index=True)[1]
+    return np.ascontiguousarray(design[:, kept] * size.astype(np.float32)), place, 1 / size[place]
 
 
 def _standardisation(X: Rows) -> Linear:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from features.schema import Schema
 from registry.models import Floats, Model, Rows
 
-MEASURED_ROWS = 2_000
+MEASURED_ROWS = 500
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def _baselines(sample: Sample, test: Fold, choice: Choice, seed: int) -> dict[st
 
 def _random(task: Task, choice: Choice, seed: int) -> dict[str, Any]:
     sample, fold = task.sample, random_split(task.sample.lead, seed)
-    model = fit(choice.candidate, choice.size, sample.where(fold.train), seed)
+    model = fit(choice.candidate, choice.size.coarse(), sample.where(fold.train), seed)
     found = scores(sample.where(fold.validate), sigmoid(model.raw_score(sample.X[fold.validate])))
     return found | {"warning": IN_TIME if task.splits.cut else OUT_OF_TIME}
 
