@@ -114,7 +114,9 @@ def _asked(trial: Trial, rival: str, seconds: float, folder: Path) -> tuple[np.n
     task, out = folder / "task.npz", folder / "answer.npz"
     shuffled = trial.task.splits.cut == 0
     np.savez(task, X=sample.X[before], y=sample.y[before], asked=sample.X[test.validate], shuffled=shuffled)
-    subprocess.run([rival, str(HERE / "automl_rival.py"), str(task), str(seconds), str(out)], check=True, stderr=subprocess.DEVNULL)
+    run = subprocess.run([rival, str(HERE / "automl_rival.py"), str(task), str(seconds), str(out)], capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise SystemExit(f"FLAML failed on {trial.name}:\n{run.stderr}")
     told = np.load(out)
     return told["p"].astype(np.float64), f"{told['best']} (FLAML {told['version']})"
 

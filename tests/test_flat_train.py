@@ -1,5 +1,6 @@
 """A training on a flat file: a planted truth is recovered, planted leaks are left out, and nothing but the seed decides."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from flat_files import made, write
 from registry.bundle import Bundle
 from training.flat import filled, rows_of, train_flat
 from training.metrics import auc, log_loss
+from training.pseudonyms import pseudonyms
 from training.run import Trained
 
 NOW = 1_700_000_000_000_000
@@ -49,10 +51,16 @@ def test_the_planted_truth_is_recovered_on_leads_it_never_saw() -> None:
     assert abs(p.mean() - chance.mean()) < 0.03
 
 
+def rows_told(trained: Trained, ids: Sequence[object]) -> np.ndarray:
+    """The rows of the file that the twin was asked about. The record of a training holds no id."""
+    place = {name: row for row, name in enumerate(pseudonyms(map(str, ids)).to_pylist())}
+    return np.array([place[name] for name in trained.forward["lead_id"].to_pylist()])
+
+
 def test_the_report_is_of_leads_the_twin_never_saw_and_says_what_it_cannot_prove() -> None:
     trained, chance = plain()
     told = trained.report["transitions"]["outcome"]
-    rows = np.array([int(str(i)) - 2 for i in trained.forward["lead_id"].to_pylist()])
+    rows = rows_told(trained, [str(row + 2) for row in range(LEADS)])
     p, y = np.asarray(trained.forward["probability"]), np.asarray(trained.forward["y"])
     assert told["test"]["auc"] == pytest.approx(auc(y.astype(float), p))
     assert abs(auc(y.astype(float), p) - auc(y.astype(float), chance[rows])) < 0.05
@@ -119,7 +127,7 @@ def test_a_placeholder_in_training_and_in_a_request_is_a_missing_value() -> None
 def test_rows_in_order_of_time_are_measured_on_the_last_fifth() -> None:
     columns, _ = made(LEADS, 4, drift=1.5)
     trained = train_flat(file_of(columns, ordered=True), Funnel(), NOW)
-    rows = np.array([int(str(i)) - 100_000 for i in trained.forward["lead_id"].to_pylist()]) // 7
+    rows = rows_told(trained, columns["Lead Number"])
     assert rows.min() == LEADS * 4 // 5
     assert trained.forward["as_of"].to_pylist() == rows.tolist()
     assert "last fifth of the rows" in " ".join(trained.bundle.about["limits"])

@@ -100,6 +100,7 @@ def test_no_person_is_in_the_record(sample: World, client: MlflowClient) -> None
     for path in (sample.home / "artifacts").rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
         assert not [text for text in emails if text in content], path
+    assert not set(tracking.forward_of("1")["lead_id"].to_pylist()) & set(sample.dataset.leads["lead_id"].to_pylist()), "it outlives an erasure"
 
 
 def test_a_version_that_is_not_there_names_those_that_are(client: MlflowClient) -> None:

@@ -23,6 +23,7 @@ from registry.models import Floats
 from training.bootstrap import difference_noise
 from training.calibration import fit
 from training.metrics import row_losses
+from training.pseudonyms import pseudonyms
 from training.recalibration import Recalibration, recalibrate
 
 KEYS = ["lead_id", "as_of", "stage", "transition"]
@@ -138,7 +139,7 @@ def _answers(ours: Contender, theirs: Contender, read: Dataset | None) -> pa.Tab
 
 def _asked(bundle: Bundle, cohort: Cohort, rows: pa.Table) -> Iterator[pa.Table]:
     """What the bundle says of these landmarks, hop by hop."""
-    index = pa.array(cohort.lead_ids, pa.string())
+    index = pseudonyms(cohort.lead_ids)
     for hop in bundle.hops:
         mine = rows.filter(pc.and_(pc.equal(rows["stage"], hop.stage), pc.equal(rows["transition"], hop.transition)))
         lead = np.asarray(pc.index_in(mine["lead_id"], value_set=index), np.int64)

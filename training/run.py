@@ -24,6 +24,7 @@ from training.labels import Hop, Outcome, outcome, path, time_to_leave
 from training.landmarks import Landmarks, landmarks, weekly_snapshots
 from training.leaks import Leak, Studied, find_leaks, without_events
 from training.populations import POPULATION_WEEKS, references
+from training.pseudonyms import pseudonyms
 from training.reach import reached
 from training.recording import ALWAYS, recorded_since, recording
 from training.short_history import short_history, splits_of
@@ -177,12 +178,12 @@ def _absent(task: Task) -> dict[str, Any]:
 
 
 def forward_answers(lead_ids: Any, task: Task, twin: ForwardTwin) -> pa.Table:
-    """What the twin said on the test, a row for each landmark of it; `lead_ids` (rows,) name their leads."""
+    """What the twin said on the test, a row for each landmark of it; `lead_ids` (rows,) name their leads, which are told by pseudonyms."""
     rows = twin.rows
     told = {name: pa.array(values, pa.float64()) for name, values in twin.beside.items()}
     return pa.table(
         {
-            "lead_id": pa.array(lead_ids, pa.string()),
+            "lead_id": pseudonyms(lead_ids),
             "as_of": pa.array(task.sample.as_of[rows], pa.int64()),
             "stage": pa.array([task.stage] * rows.size, pa.string()),
             "transition": pa.array([task.transition] * rows.size, pa.string()),

@@ -16,7 +16,7 @@ REFITS, REFITS_TO_CHECK = 12, 5
 """Of the model that serves, and of its forward twin, of which only the mean of many intervals is asked."""
 WIDENING = 1.28
 """What refits and rivals differ by is multiplied by: they share one penalty and one set of inputs, so they agree more than they should. Fixed on
-sample worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them (benchmarks/bench_coverage.py; the figures are in
+sample worlds, where the true chances are known, so that 90 % intervals hold about 90 % of them (benchmarks/bench_truth.py; the figures are in
 docs/decisions/0021)."""
 EVIDENCE = 0.25
 """Nats of evidence against a rival for each nat of forward log loss and lead: the folds that compared them had but a part of the leads to learn from,
