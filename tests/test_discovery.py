@@ -67,6 +67,7 @@ LEFT_OUT: list[tuple[str, str, Values, str]] = [
     ("free text", "field", [f"talked to {i} about {i * i}" for i in range(500)], "identifier or free text"),
     ("dates", "field", [f"2026-01-{1 + i % 28:02}T{i % 24:02}:{i // 24:02}:00Z" for i in range(500)], "dates without a history"),
     ("a name", "last_name", repeated("Berg", "Silva"), "personal data"),
+    ("who works it", "Sales Rep", repeated("Berg", "Silva"), "who works a lead is no fact"),
     ("an address", "linkedin", repeated("a", "b"), "personal data"),
 ]
 

@@ -116,8 +116,8 @@ def _read(place: Place, funnel: Funnel, since: int | None) -> Dataset:
 
 
 def _made_before(store: Store, read: Dataset, funnel: Funnel) -> tuple[str, str] | None:
-    """(version, what was done with it) where a training would make the same bundle again: that of the champion, or the latest one, if it has been
-    compared with the champion that serves today."""
+    """(version, what was done with it) where a training would make the same bundle again: that of the champion, or the latest one, if the
+    champion of today served already when it was made."""
     champion, versions = store.champion(), store.versions()
     if champion is None:
         return None
@@ -125,7 +125,7 @@ def _made_before(store: Store, read: Dataset, funnel: Funnel) -> tuple[str, str]
         return champion[0], f"champion {champion[0]} was trained"
     trained_at = _made_of(store, versions[-1], read, funnel)
     if trained_at is not None and trained_at > store.champions()[-1].promoted_at:
-        return versions[-1], f"version {versions[-1]} was trained and compared with champion {champion[0]}"
+        return versions[-1], f"version {versions[-1]} was trained beside champion {champion[0]}"
     return None
 
 
