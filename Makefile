@@ -22,7 +22,7 @@ lint: .venv/.installed  ## style and types, nothing is changed
 	$(BIN)/mypy
 
 test: lint .venv/.warm  ## style, types, and every test with coverage
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 bench: .venv/.warm  ## the measurements of benchmarks/README.md
 	@shopt -s nullglob; \

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 VERSION = "0.1.0"
 DEMO_LEADS = 2_500
+LANGUAGES = ("en", "sv", "de", "pt", "nb", "zh")
 Command = Callable[[argparse.Namespace], int]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _QUIET = {
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         _train,
         _evaluate,
         _score,
+        _report,
         _ingest,
         _serve,
         _retrain,
@@ -119,7 +121,7 @@ def _command(commands: Commands, name: str, help_: str, run: Command) -> argpars
 
 
 def _demo(commands: Commands) -> None:
-    added = _command(commands, "demo", "sample world -> train -> serve, in one command", demo)
+    added = _command(commands, "demo", "sample world -> train -> serve, with the pages open", demo)
     added.add_argument("--port", type=_whole(1, 65_535), default=8000)
     added.add_argument("--leads", type=_whole(500, 1_000_000), default=DEMO_LEADS, help=f"size of the sample world (default {DEMO_LEADS:,})")
 
@@ -196,6 +198,14 @@ def _score(commands: Commands) -> None:
     added.add_argument("--version", metavar="V", help="the bundle version (default: the champion)")
 
 
+def _report(commands: Commands) -> None:
+    added = _command(commands, "report", "write funnel, ideal customer profile, losses and model as one page to send", report)
+    _dataset(added)
+    added.add_argument("--out", metavar="DIR", required=True, help="the folder to write it into")
+    added.add_argument("--version", metavar="V", help="the bundle version (default: the champion)")
+    added.add_argument("--language", choices=LANGUAGES, default="en", help="default en")
+
+
 def _ingest(commands: Commands) -> None:
     added = _command(commands, "ingest", "load a dataset into the operational store; again loads only what is new", ingest)
     _dataset(added)
@@ -262,9 +272,15 @@ def demo(arguments: argparse.Namespace) -> int:
     from serving.server import serve as run
 
     check_free(arguments.port)
+    from data.home import clock
     from training.commands import demo as prepare
 
-    prepare(arguments.leads, arguments.port)
+    folder = prepare(arguments.leads, clock())
+    from serving import demo as past
+
+    past.tell_counts(past.play(folder, clock()))
+    past.tell_what_to_try(arguments.port)
+    past.open_when_ready(arguments.port)
     return run(port=arguments.port)
 
 
@@ -300,6 +316,12 @@ def score(arguments: argparse.Namespace) -> int:
     from serving.commands import score as run
 
     return run(arguments.dataset, arguments.config, arguments.mapping, arguments.out, arguments.as_of, arguments.version)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    from serving.reporting import report as run
+
+    return run(arguments.dataset, arguments.config, arguments.mapping, arguments.out, arguments.version, arguments.language)
 
 
 def ingest(arguments: argparse.Namespace) -> int:

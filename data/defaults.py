@@ -77,12 +77,3 @@ INBOUND_WORDS = frozenset({"inbound", "incoming", "open", "opened", "click", "cl
                            "meeting", "demo", "trial", "signup", "register", "registered", "attend", "attended", "login",
                            "chat", "request", "requested", "unsubscribe", "unsubscribed", "search", "read",
                            "watch", "watched"})  # fmt: skip
-
-NEXT_STEPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "lead": ("Send an article on their problem", "Offer a guide", "Invite to the newsletter"),
-        "prospect": ("Invite to a webinar", "Send a case study from their industry", "Send the data sheet", "Call"),
-        "opportunity": ("Give a demo", "Send a proposal", "Bring the other stakeholders together"),
-        "customer": ("Welcome and hand over to customer success",),
-    }
-)

@@ -4,19 +4,15 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from data.contract import EXITS, STAGES, DataError, parse_instant
-from data.defaults import EVENT_TYPES, INBOUND_WORDS, NEXT_STEPS, OUTBOUND_WORDS, STAGE_WORDS, Direction, Level
+from data.defaults import EVENT_TYPES, INBOUND_WORDS, OUTBOUND_WORDS, STAGE_WORDS, Direction, Level
 from data.documents import parse_document, read_toml, suggestion
 from data.home import leadscore_home
-
-Days = Annotated[int, Field(ge=1, le=3650)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Score = Annotated[float, Field(ge=0, le=100)]
-Amount = Annotated[float, Field(ge=0)]
+from data.policy import Days, Policy, Share, checked_transitions, folded
 
 LANGUAGES = ("en", "sv", "de", "pt", "nb", "zh")
 TRAINING_KEYS = ("stages", "exits", "horizons", "event_types", "exclude", "keep", "data_end", "languages")
@@ -34,53 +30,6 @@ class EventType(_Part):
     direction: Direction | None = None
     exclude: bool = False
     as_: str | None = Field(default=None, alias="as")
-
-
-class Rules(_Part):
-    """Thresholds of the stage recommendation. Probabilities and shares in [0, 1], scores 0-100, silence in days."""
-
-    advance_min_probability: Share = 0.5
-    advance_min_score: Score = 90
-    work_min_score: Score = 70
-    hold_min_interval_width: Share = 0.5
-    disqualify_max_probability: Share = 0.01
-    disqualify_after_silent_days: Days = 60
-    recycle_after_silent_days: Days = 120
-
-
-class Policy(_Part):
-    """Keys that change what is recommended, never a probability; read live."""
-
-    capacity_per_day: int = Field(default=40, ge=1)
-    cost_of_contact: Amount | None = None
-    value_of_conversion: dict[str, Amount] = Field(default_factory=dict)
-    grades: dict[str, Score] = Field(default_factory=lambda: {"A": 90.0, "B": 70.0, "C": 40.0})
-    rules: Rules = Rules()
-    next_steps: dict[str, tuple[str, ...]] = Field(default_factory=dict, validate_default=True)
-
-    @field_validator("value_of_conversion")
-    @classmethod
-    def _transitions(cls, values: dict[str, float]) -> dict[str, float]:
-        return _checked_transitions(values)
-
-    @field_validator("grades")
-    @classmethod
-    def _falling(cls, grades: dict[str, float]) -> dict[str, float]:
-        unknown = set(grades) - {"A", "B", "C"}
-        if unknown:
-            raise ValueError(f"grades are A, B and C (D is the rest); found {', '.join(sorted(unknown))}.")
-        full = {"A": 90.0, "B": 70.0, "C": 40.0} | grades
-        if not full["A"] > full["B"] > full["C"]:
-            raise ValueError(f"grades must fall from A to C; found {full}.")
-        return full
-
-    @field_validator("next_steps")
-    @classmethod
-    def _known_stages(cls, steps: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        for stage in steps:
-            if stage not in STAGES:
-                raise ValueError(f"unknown stage {stage!r}. {suggestion(stage, STAGES)}")
-        return dict(NEXT_STEPS) | steps
 
 
 class Retention(_Part):
@@ -128,6 +77,27 @@ class Shadow(_Part):
     share: Share = 0.0
 
 
+class Correction(_Part):
+    """What the team knows better of one attribute of its ideal customer profile than the data: values that are wanted or unwanted, a range of numbers
+    that is wanted (both ends included; all others are unwanted), or that the attribute must not count."""
+
+    wanted: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+    between: tuple[float, float] | None = None
+    ignore: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        both = {word.casefold() for word in self.wanted} & {word.casefold() for word in self.unwanted}
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} can't be both wanted and unwanted. Keep one.")
+        if self.between is not None and not self.between[0] <= self.between[1]:
+            raise ValueError(f"between must go from the lowest number to the highest; found {list(self.between)}.")
+        if self.ignore and (self.wanted or self.unwanted or self.between):
+            raise ValueError("an attribute that is ignored has no wanted or unwanted values. Remove ignore, or them.")
+        return self
+
+
 class Funnel(_Part):
     """Stages with the CRM's own names, horizons, event types, columns to leave out, and the recommendation policy."""
 
@@ -139,6 +109,7 @@ class Funnel(_Part):
     keep: tuple[str, ...] = ()
     data_end: str | None = None
     languages: tuple[str, ...] = LANGUAGES
+    icp: dict[str, Correction] = Field(default_factory=dict)
     policy: Policy = Policy()
     retention: Retention = Retention()
     schedule: Schedule = Schedule()
@@ -158,7 +129,7 @@ class Funnel(_Part):
     @field_validator("horizons")
     @classmethod
     def _transitions(cls, horizons: dict[str, int]) -> dict[str, int]:
-        return _checked_transitions(horizons)
+        return checked_transitions(horizons)
 
     @field_validator("data_end")
     @classmethod
@@ -180,9 +151,9 @@ class Funnel(_Part):
         seen: dict[str, str] = {}
         for stage, words in (self.stage_words | self.exit_words).items():
             for word in words:
-                if seen.setdefault(_key(word), stage) != stage:
-                    raise ValueError(f"the name {word!r} is given to both {seen[_key(word)]} and {stage}. Keep one.")
-                if _key(word) in map(_key, STAGES + EXITS) and _key(word) != _key(stage):
+                if seen.setdefault(folded(word), stage) != stage:
+                    raise ValueError(f"the name {word!r} is given to both {seen[folded(word)]} and {stage}. Keep one.")
+                if folded(word) in map(folded, STAGES + EXITS) and folded(word) != folded(stage):
                     raise ValueError(f"the name {word!r} is a stage of its own and can't stand for {stage}. Remove it.")
         return self
 
@@ -198,13 +169,13 @@ class Funnel(_Part):
 
     def stage_of(self, name: str) -> str | None:
         """The stage or exit that a CRM's own name means; case, spaces and punctuation don't matter. None if unknown."""
-        return self.words().get(_key(name))
+        return self.words().get(folded(name))
 
     def words(self) -> dict[str, str]:
         """Every known name, folded, to its stage or exit; the team's own words win over the built-in ones."""
         own = [self.stage_words, self.exit_words]
         every: list[Mapping[str, Iterable[str]]] = [STAGE_WORDS, *own, {name: (name,) for name in STAGES + EXITS}]
-        return {_key(word): stage for table in every for stage, words in table.items() for word in words}
+        return {folded(word): stage for table in every for stage, words in table.items() for word in words}
 
     def event_type(self, name: str) -> EventType:
         """What the type means: as declared here; else, key by key, the built-in table; else read from its name."""
@@ -235,24 +206,11 @@ def load_funnel(path: Path | None) -> Funnel:
     return parse_document(Funnel, read_toml(path), str(path))
 
 
-def _checked_transitions(values: dict[str, Any]) -> dict[str, Any]:
-    valid = [f"{a}->{b}" for i, a in enumerate(STAGES) for b in STAGES[i + 1 :]]
-    tidy = {re.sub(r"\s+", "", name): value for name, value in values.items()}
-    for name in tidy:
-        if name not in valid:
-            raise ValueError(f"unknown transition {name!r}. {suggestion(name, valid)}")
-    return tidy
-
-
 def _parse_for_pydantic(text: str) -> int:
     try:
         return parse_instant(text)
     except DataError as error:
         raise ValueError(str(error)) from None
-
-
-def _key(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _snake(name: str) -> str:

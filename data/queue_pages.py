@@ -24,6 +24,9 @@ OPEN_STAGES = STAGES[:-1]
 FEW = 4_000
 """So many leads are rather sorted one by one than looked for in an order that has nothing to do with how few they are."""
 
+MOST_OWNERS = 200
+"""Owners that are offered to choose from."""
+
 MOST_PENDING = 10_000
 """Leads waiting to be scored are counted up to here: counting a whole sweep would cost more than the page."""
 
@@ -90,6 +93,24 @@ def page(store: Store, wanted: Wanted, limit: int, now: int, after: Place | None
         rows = [found[id] for id in ids[:limit] if id in found]
         _told_of(connection, rows, now)
         return Page(at, rows, len(ids) > limit, *_freshness(connection))
+
+
+def row_of(store: Store, lead_id: str, now: int) -> dict[str, Any] | None:
+    """What the queue says of one lead now, as a row of a page; None for one that is not in it."""
+    with store.engine.connect() as connection:
+        row = connection.execute(sa.select(QUEUE).where(QUEUE.c.lead_id == lead_id, QUEUE.c.until.is_(None))).one_or_none()
+        rows = [] if row is None else [row._asdict()]
+        _told_of(connection, rows, now)
+    return rows[0] if rows else None
+
+
+def owners(store: Store) -> list[str]:
+    """Who owns leads of the queue, in the database's order, at most `MOST_OWNERS`: one look into the index for each, whatever they own."""
+    found = sa.select(sa.func.min(QUEUE.c.owner).label("owner")).cte("found", recursive=True)
+    following = sa.select(sa.func.min(QUEUE.c.owner)).where(QUEUE.c.owner > found.c.owner).correlate(found).scalar_subquery()
+    every = found.union_all(sa.select(following).where(found.c.owner.is_not(None)))
+    with store.engine.connect() as connection:
+        return list(connection.scalars(sa.select(every.c.owner).where(every.c.owner.is_not(None)).limit(MOST_OWNERS)))
 
 
 def _counter(connection: sa.Connection, name: str) -> int:

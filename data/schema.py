@@ -166,6 +166,11 @@ IDEMPOTENCY = sa.Table(
 
 # The version that scores along, if there is one: a single row.
 SHADOWS = sa.Table("shadows", METADATA, _text("version", key=True), _time("since"))
+# What was decided on a version that asked to serve; `reasons` and `churn` are JSON.
+DECISIONS = sa.Table(
+    "decisions", METADATA, _text("version", key=True), _text("champion", null=True), sa.Column("promote", sa.Boolean, nullable=False),
+    _text("reasons"), _text("churn", null=True), _time("decided_at"),
+)  # fmt: skip
 
 # What was erased: enough to refuse it, too little to know it.
 TOMBSTONES = sa.Table("tombstones", METADATA, _text("id_hash", key=True), _time("erased_at"))

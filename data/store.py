@@ -130,14 +130,18 @@ class Store:
         with self.writing.begin() as connection:
             _move_alone(connection)
             current = _last(connection)
-            target = current
-            while target is not None and target.version == current.version:
-                target = _entry(connection, target.previous)
+            target = _earlier(connection, current)
             if target is None:
                 held = f"version {current.version} was the first" if current else "there is no champion"
                 raise DataError(f"no earlier champion to go back to: {held}. Promote a version by name instead.")
             _append(connection, target.version, reason, target.previous)
             return str(target.version)
+
+    def earlier(self) -> str | None:
+        """The version that `rollback` would return to; None where none served before the champion."""
+        with self.engine.connect() as connection:
+            target = _earlier(connection, _last(connection))
+        return None if target is None else str(target.version)
 
     def champion(self) -> tuple[str, int] | None:
         """(version, seq) of what serves now; seq grows with every promotion and rollback. None before the first."""
@@ -165,6 +169,13 @@ class Store:
     def key_by_secret(self, secret: str) -> ApiKey | None:
         """The living key of this secret, or None if there is none or it was revoked."""
         wanted = sa.select(*_KEY_COLUMNS).where(API_KEYS.c.hash == _digest(secret), API_KEYS.c.revoked_at.is_(None))
+        with self.engine.connect() as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else _key(row._asdict())
+
+    def living_key(self, id: int) -> ApiKey | None:
+        """The key of this id, or None if there is none or it was revoked."""
+        wanted = sa.select(*_KEY_COLUMNS).where(API_KEYS.c.id == id, API_KEYS.c.revoked_at.is_(None))
         with self.engine.connect() as connection:
             row = connection.execute(wanted).one_or_none()
         return None if row is None else _key(row._asdict())
@@ -223,6 +234,14 @@ def _last(connection: sa.Connection) -> Any:
 
 def _entry(connection: sa.Connection, seq: int | None) -> Any:
     return connection.execute(sa.select(CHAMPIONS).where(CHAMPIONS.c.seq == seq)).one_or_none()
+
+
+def _earlier(connection: sa.Connection, current: Any) -> Any:
+    """The entry that stood before `current`, of another version; None where there is none."""
+    target = current
+    while target is not None and target.version == current.version:
+        target = _entry(connection, target.previous)
+    return target
 
 
 def _append(connection: sa.Connection, version: str, reason: str, previous: int | None) -> int:

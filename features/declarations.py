@@ -47,12 +47,12 @@ class Feature:
 
 
 GROUPS = ("all", "inbound", "outbound")
-_GROUP_PHRASE = {"all": "Activity of any kind", "inbound": "Activity by the lead", "outbound": "Outreach to the lead"}
+GROUP_PHRASES = {"all": "Activity of any kind", "inbound": "Activity by the lead", "outbound": "Outreach to the lead"}
 
 
 def declare(types: Sequence[EventType]) -> tuple[Feature, ...]:
     """The features of these event types, in a fixed order: counts and recency of each, then of the groups, then the stage's own."""
-    slots = [(t.name, t.phrase, t.level) for t in types] + [(g, _GROUP_PHRASE[g], "interest") for g in GROUPS]
+    slots = [(t.name, t.phrase, t.level) for t in types] + [(g, GROUP_PHRASES[g], "interest") for g in GROUPS]
     listed = [f for name, phrase, level in slots for f in _of_slot(name, phrase, level)]
     listed += [f for t in types if t.has_value for f in _of_values(t)]
     listed += [f for t in types for f in _of_touch(t)]
@@ -98,7 +98,7 @@ def _of_rhythm() -> Iterator[Feature]:
         text = f"Active on {{value}} {span}"
         yield Feature(f"active_days_{suffix}", "active_days", "different days", "interest", text, "Never active", window=window)
     for group in GROUPS:
-        phrase = _GROUP_PHRASE[group]
+        phrase = GROUP_PHRASES[group]
         for short, long in ((3, 14), (7, 30), (30, 90)):
             text = f"{phrase} {{value}} in the last {short} days against {long} days"
             yield Feature(f"{group}_trend_{short}d_{long}d", "trend", "ln ratio", "interest", text, "No trend", group, short, long)

@@ -14,9 +14,9 @@ from data.dataset import Dataset
 from data.funnel import Funnel
 from features.attributes import Attribute
 from features.declarations import GROUPS, EventType, declare
-from features.fold import fold
 from features.numbers import number
-from features.schema import OTHER_TYPE, Schema
+from features.personal import EMAILS, PERSONAL, PHONES, STAFF, plain_name
+from features.schema import OTHER_PHRASE, OTHER_TYPE, Schema
 
 MAX_TYPES = 40
 MIN_EVENTS = 20
@@ -24,37 +24,7 @@ MAX_LEVELS = 24
 MIN_LEVEL_COUNT = 20
 MIN_LEVEL_SHARE = 0.005
 
-_PERSONAL = (
-    "name",
-    "first_name",
-    "last_name",
-    "full_name",
-    "surname",
-    "mobile",
-    "address",
-    "street",
-    "linkedin",
-    "contact_name",
-)
-_STAFF = (
-    "owner",
-    "lead_owner",
-    "owner_name",
-    "account_owner",
-    "assigned_to",
-    "sales_rep",
-    "sales_representative",
-    "salesperson",
-    "account_executive",
-    "account_manager",
-    "created_by",
-    "modified_by",
-    "last_modified_by",
-)
-"""Who works the lead, not what it is: names of people, and leads are dealt out by what somebody thinks of them."""
 _TITLES = ("job_title", "title", "position", "role", "job")
-_EMAILS = ("email", "e_mail", "mail", "email_address", "e_mail_address")
-_PHONES = ("phone", "phone_number", "telephone")
 _LEVELS = {
     "job_title": "stakeholder",
     "email": "stakeholder",
@@ -117,7 +87,7 @@ def _types(events: pa.Table, funnel: Funnel) -> tuple[tuple[EventType, ...], dic
     types = [_type(name, funnel, valued[name] >= max(MIN_EVENTS, count[name] // 100)) for name in sorted(used)]
     if len(used) < len(ranked):
         renamed |= {name: OTHER_TYPE for name in ranked if name not in used}
-        types.append(EventType(OTHER_TYPE, "Other activity", "interest", None, False))
+        types.append(EventType(OTHER_TYPE, OTHER_PHRASE, "interest", None, False))
     return tuple(types), renamed
 
 
@@ -143,9 +113,9 @@ def _attributes(table: str, rows: pa.Table, funnel: Funnel, without: Collection[
             continue
         if column in without or {field, column} & set(funnel.exclude):
             yield LeftOut(column, "left out by funnel.toml" if column not in without else "left out by the leak report")
-        elif _plain(field) in _PERSONAL:
+        elif plain_name(field) in PERSONAL:
             yield LeftOut(column, "personal data never reach a model")
-        elif _plain(field) in _STAFF:
+        elif plain_name(field) in STAFF:
             yield LeftOut(column, "who works a lead is no fact about it, and a person's name never reaches a model")
         else:
             values = without_placeholders(rows[field])
@@ -158,9 +128,9 @@ def _declared(table: str, field: str, values: Column) -> Attribute | LeftOut:
     name = field if table == "lead" else f"account_{field}"
     label = _words(name)
     level = "organization" if table == "account" else _LEVELS.get(field, "opportunity")
-    if column == "lead.email" or (table == "lead" and _plain(field) in _EMAILS and _all(values, lambda v: "@" in v)):
+    if column == "lead.email" or (table == "lead" and plain_name(field) in EMAILS and _all(values, lambda v: "@" in v)):
         return Attribute("email", "email", (column, "account.domain"), "stakeholder", "Email")
-    if column == "lead.phone" or (table == "lead" and _plain(field) in _PHONES and _all(values, _is_phone)):
+    if column == "lead.phone" or (table == "lead" and plain_name(field) in PHONES and _all(values, _is_phone)):
         return Attribute("phone", "phone", (column, "lead.country"), "stakeholder", "Phone")
     if _is_title(field, values):
         return Attribute(name, "title", (column,), "stakeholder", label)
@@ -179,9 +149,9 @@ def _declared(table: str, field: str, values: Column) -> Attribute | LeftOut:
 
 def _is_title(field: str, values: Column) -> bool:
     """A column of job titles; one called so in passing (`job`, `role`) that names a few kinds of work, over and over, is a category."""
-    if _plain(field) not in _TITLES or _all_numbers(values):
+    if plain_name(field) not in _TITLES or _all_numbers(values):
         return False
-    return _plain(field) == "job_title" or len(pc.unique(values.drop_null())) > MAX_LEVELS
+    return plain_name(field) == "job_title" or len(pc.unique(values.drop_null())) > MAX_LEVELS
 
 
 def without_placeholders(values: Column) -> Column:
@@ -203,11 +173,6 @@ def _all_numbers(values: Column) -> bool:
 
 def _is_phone(value: str) -> bool:
     return sum(c.isdigit() for c in value) >= 6
-
-
-def _plain(field: str) -> str:
-    """`Job Title`, `job-title` and `job_title` are one name."""
-    return fold(field).strip().replace(" ", "_").replace("-", "_")
 
 
 def _is_date(value: str) -> bool:

@@ -19,6 +19,7 @@ from features.timeline import Codes, Program
 
 OTHER_TYPE = "other_event"
 """Event types too rare in training to have features of their own."""
+OTHER_PHRASE = "Other activity"
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,9 @@ class Schema:
     def hash(self) -> str:
         """sha256 of the document: two schemas with the same hash make the same row from the same history."""
         return hashlib.sha256(json.dumps(self.document(), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
 
 def _membership(types: tuple[EventType, ...], slots: Mapping[str, int]) -> Codes:

@@ -1,8 +1,10 @@
 """What the service answers, as documented in its OpenAPI. Answers are built as plain dicts; tests hold them to these models."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from data.policy import Gate, State
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
@@ -36,13 +38,38 @@ class Reason(_Answer):
     text: str
 
 
+class GateHeld(_Answer):
+    """The gate of qualification that holds the lead back, and the question that would settle it."""
+
+    name: Gate
+    question: str
+
+
+class Facet(_Answer):
+    """What is known of one thing that a deal needs, and from which facts."""
+
+    state: State
+    because: list[str]
+
+
+class Known(_Answer):
+    """A need, the ability to buy, the desire to, and authority to decide."""
+
+    need: Facet
+    ability: Facet
+    desire: Facet
+    authority: Facet
+
+
 class Recommendation(_Answer):
-    """What to do, towards which stage, why, and the next step."""
+    """What to do, towards which stage, why, and the next step. `gate` is null where all gates are passed, or none is left."""
 
     action: Action
     stage: str | None
     text: str
     next_step: str | None
+    gate: GateHeld | None
+    known: Known
 
 
 class ServedModel(_Answer):
@@ -85,32 +112,6 @@ class BatchAnswer(_Answer):
     """One result per item, in order: its answer, or why it was refused."""
 
     results: list[ScoreAnswer | ErrorAnswer]
-
-
-class TransitionModel(_Answer):
-    """What answers one transition for leads in `stage`, and how good it proved to be."""
-
-    stage: str
-    transition: str
-    horizon_days: int
-    candidate: str
-    evaluation: dict[str, Any]
-
-
-class ModelAnswer(_Answer):
-    """What serves. `transitions` are those of leads standing right before them, `ahead` those further on; times are ISO-8601."""
-
-    version: str
-    hash: str
-    trained_at: str | None
-    promoted_at: str
-    data_end: str | None
-    path: list[str]
-    schema_hash: str
-    features: int
-    transitions: dict[str, TransitionModel]
-    ahead: list[TransitionModel]
-    about: dict[str, Any]
 
 
 class Health(_Answer):

@@ -12,12 +12,14 @@ from starlette.exceptions import HTTPException
 
 from data.store import open_store
 from serving.background import background
-from serving.calls import ingest, leads, ledger, operations, probes, queue, scoring, webhooks
+from serving.calls import icp, ingest, leads, ledger, model, operations, probes, queue, reports, scoring, webhooks
 from serving.champion import Champion
 from serving.envelope import Envelope
 from serving.errors import MethodNotAllowed, NotFound, ServiceError, refusal_of
 from serving.exposition import Exposition
 from serving.metrics import Metrics
+from serving.pages import ALL as PAGES
+from serving.pages import files, guarding
 from serving.refusing import refused
 from serving.routes import Route, Service, guarded
 from serving.security import Gate
@@ -27,7 +29,8 @@ from serving.watched import WatchedSpool
 
 THREADS = 32
 ROUTES: tuple[Route, ...] = (
-    *scoring.ROUTES, *ingest.ROUTES, *leads.ROUTES, *ledger.ROUTES, *queue.ROUTES, *operations.ROUTES, *webhooks.ROUTES, *probes.ROUTES,
+    *scoring.ROUTES, *ingest.ROUTES, *leads.ROUTES, *ledger.ROUTES, *queue.ROUTES, *operations.ROUTES, *webhooks.ROUTES, *reports.ROUTES,
+    *icp.ROUTES, *model.ROUTES, *probes.ROUTES,
 )  # fmt: skip
 
 
@@ -57,6 +60,9 @@ def create_app(settings: Settings) -> FastAPI:
     for route in ROUTES:
         told = {name: value for name, value in route.told.items() if name != "asked"}
         app.add_api_route(route.path, guarded(route), methods=[route.method], **told)
+    for page in PAGES:
+        app.add_api_route(page.path, guarding.guarded(page), methods=[*page.methods], include_in_schema=False)
+    app.add_api_route(files.PATH, files.endpoint, methods=["GET"], include_in_schema=False)
     app.add_middleware(Envelope, metrics=metrics, tracing=tracing)
     app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(SQLAlchemyError, _store_failed)
@@ -81,8 +87,14 @@ async def _store_failed(_: Request, error: Exception) -> Response:
 async def _not_served(request: Request, error: Exception) -> Response:
     """Starlette's own refusals, in the form of ours."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 405:
+    refusal = _of_path(request, error.status_code)
+    return await guarding.shown(request, refusal) if guarding.by_browser(request) else refused(refusal)
+
+
+def _of_path(request: Request, status: int) -> ServiceError:
+    if status == 405:
         template = request.scope["route"].path
-        allowed = ", ".join(sorted(route.method for route in ROUTES if route.path == template))
-        return refused(MethodNotAllowed(f"{request.method} is not served here; {allowed} is. GET /docs lists every call.", allowed))
-    return refused(NotFound("nothing is served under this path. GET /docs lists every call."))
+        served = [route.method for route in ROUTES if route.path == template] + [m for page in PAGES if page.path == template for m in page.methods]
+        allowed = ", ".join(sorted(served or ["GET"]))
+        return MethodNotAllowed(f"{request.method} is not served here; {allowed} is. GET /docs lists every call.", allowed)
+    return NotFound("nothing is served under this path. GET /docs lists every call.")

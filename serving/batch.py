@@ -1,6 +1,6 @@
 """Scores of a whole dataset: one row per lead open at as_of, sorted by likelihood."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from data.contract import DataError, format_instant
+from data.policy import DealStage
 from features.rows import compute
 from features.tables import Cohort
 from features.timeline import Ints
@@ -22,17 +23,23 @@ CHUNK = 5_000
 
 
 def score_cohort(
-    scorer: Scorer, cohort: Cohort, as_of: int, progress: Callable[[int, int], None] | None = None, written: int | None = None
+    scorer: Scorer,
+    cohort: Cohort,
+    as_of: int,
+    progress: Callable[[int, int], None] | None = None,
+    written: int | None = None,
+    deals: pa.Table | None = None,
 ) -> pa.Table:
     """The score file of DESIGN 9 as a table: leads that stand in a stage with a later one at `as_of` (micros), most likely first, ids break ties.
-    `written` is what the file says for as_of where the leads themselves have no times (a flat file)."""
+    `written` is what the file says for as_of where the leads themselves have no times (a flat file); `deals` is that table of the dataset."""
     every = np.arange(cohort.timeline.leads, dtype=np.int64)
     code, _ = cohort.timeline.standing(every, np.full(every.size, as_of, np.int64))
     open_ = [(stage, every[code == scorer.bundle.schema.stage_code(stage)]) for stage in scorer.bundle.path[:-1]]
     total = sum(leads.size for _, leads in open_)
     rows: list[dict[str, Any]] = []
+    open_deals = {} if deals is None else _open_deals(scorer, deals, as_of)
     for stage, leads in open_:
-        for row in _scored(scorer, cohort, stage, leads, as_of, as_of if written is None else written):
+        for row in _scored(scorer, cohort, stage, leads, as_of, as_of if written is None else written, open_deals):
             rows.append(row)
             if progress and (len(rows) % CHUNK == 0 or len(rows) == total):
                 progress(len(rows), total)
@@ -40,12 +47,23 @@ def score_cohort(
     return pa.Table.from_pylist(rows, schema=_schema(scorer))
 
 
-def _scored(scorer: Scorer, cohort: Cohort, stage: str, leads: Ints, as_of: int, written: int) -> Iterator[dict[str, Any]]:
+def _open_deals(scorer: Scorer, deals: pa.Table, as_of: int) -> dict[str, DealStage | None]:
+    """By lead, the stage of its deal that is open at as_of."""
+    rows: dict[str, list[Any]] = {}
+    for row in deals.to_pylist():
+        rows.setdefault(row["lead_id"], []).append(row)
+    return {lead_id: scorer.adviser.deal_stage(listed, as_of) for lead_id, listed in rows.items()}
+
+
+def _scored(
+    scorer: Scorer, cohort: Cohort, stage: str, leads: Ints, as_of: int, written: int, deals: Mapping[str, DealStage | None]
+) -> Iterator[dict[str, Any]]:
     at = format_instant(written)
     for begin in range(0, leads.size, CHUNK):
         chunk = leads[begin : begin + CHUNK]
         X = compute(scorer.bundle.schema, cohort.timeline, cohort.known, chunk, np.full(chunk.size, as_of, np.int64))
-        for lead, judged in zip(chunk, scorer.judge(stage, X), strict=True):
+        stages = [deals.get(cohort.lead_ids[lead]) for lead in chunk]
+        for lead, judged in zip(chunk, scorer.judge(stage, X, deals=stages), strict=True):
             yield {"lead_id": cohort.lead_ids[lead], "as_of": at, "stage": stage, "version": scorer.version} | flat(judged)
 
 

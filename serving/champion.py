@@ -15,11 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from data.contract import DAY, HOUR, DataError, format_instant
 from data.funnel import Funnel, load_funnel
 from data.home import clock, leadscore_home
+from data.pending import mark_open
 from data.store import Store
-from registry.bundle import Bundle, HopModel
+from registry.bundle import Bundle
 from serving.contract import EventRow, ScoreRequest
 from serving.errors import NoChampion, NotReady
 from serving.logs import place_of
+from serving.reports.model import served
 from serving.scorer import Scorer
 from serving.warm import warm
 
@@ -38,32 +40,8 @@ class Serving:
 
     @cached_property
     def model(self) -> dict[str, Any]:
-        """The body of `GET /v1/model`."""
-        bundle, about = self.scorer.bundle, self.scorer.bundle.about
-        near = {h.transition: _hop(h) for h in bundle.hops if h.direct}
-        return {
-            "version": self.scorer.version,
-            "hash": bundle.hash,
-            "trained_at": about.get("trained_at"),
-            "promoted_at": format_instant(self.promoted_at),
-            "data_end": about.get("data_end"),
-            "path": list(bundle.path),
-            "schema_hash": bundle.schema.hash,
-            "features": len(bundle.schema.columns),
-            "transitions": near,
-            "ahead": [_hop(h) for h in bundle.hops if not h.direct],
-            "about": {key: value for key, value in about.items() if key != "inputs"},  # histograms of every input: for `leadscore evaluate`
-        }
-
-
-def _hop(hop: HopModel) -> dict[str, Any]:
-    return {
-        "stage": hop.stage,
-        "transition": hop.transition,
-        "horizon_days": hop.horizon_days,
-        "candidate": hop.model.kind,
-        "evaluation": dict(hop.evaluation),
-    }
+        """What `GET /v1/model` says of what serves."""
+        return served(self.scorer.bundle, self.scorer.version, format_instant(self.promoted_at))
 
 
 class Champion:
@@ -163,6 +141,7 @@ class Champion:
         self._stamp = stamp
         if funnel != self._funnel and self._serving is not None:
             self._serving = replace(self._serving, scorer=_scorer(self._serving.scorer.bundle, self._serving.scorer.version, funnel))
+            mark_open(self._store, clock())  # by each process, once it scores so itself: none must be left as another had it
         self._funnel = funnel
 
     def _follow_store(self) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from data.contract import DataError, format_instant, parse_instant
 from data.dataset import Dataset, read_dataset
@@ -34,7 +35,8 @@ def score(dataset: str, config: str | None, mapping: str | None, out: str, as_of
         progress.update(reading, description="computing histories")
         cohort = cohort_of(found.dataset, scorer.bundle.schema)
         task = progress.add_task("scoring", total=None)
-        table = score_cohort(scorer, cohort, found.known_at, lambda done, all_: progress.update(task, completed=done, total=all_), found.as_of)
+        tell = partial(_tell, progress, task)
+        table = score_cohort(scorer, cohort, found.known_at, tell, found.as_of, found.dataset.deals)
     for warning in found.warnings:
         console.print(f"warning: {warning}", markup=False)
     try:
@@ -105,6 +107,10 @@ def _require_leads(read: Dataset, dataset: str) -> None:
         raise DataError(f"{dataset} holds no lead, so there is nothing to score: leads has a header and no row. Export it again.")
 
 
+def _tell(progress: Progress, task: TaskID, done: int, all_: int) -> None:
+    progress.update(task, completed=done, total=all_)
+
+
 def _check_target(out: str) -> None:
     """Before the work, not after it."""
     path = Path(out)
@@ -122,18 +128,25 @@ def _unwritable(out: str, why: str) -> DataError:
 
 
 def _scorer(version: str | None, policy: Funnel) -> Scorer:
+    found = bundle_of(version)
+    if found is None:
+        raise DataError("no champion yet: nothing has been trained and promoted. Run `leadscore train DATASET` first.")
+    return Scorer.of(*found, policy)
+
+
+def bundle_of(version: str | None) -> tuple[Bundle, str] | None:
+    """(bundle, version) of a version, by default of the champion: None where there is none yet. DataError for a version that is nowhere."""
     with open_store() as store:
-        if version is None:
-            champion = store.champion()
-            if champion is None:
-                raise DataError("no champion yet: nothing has been trained and promoted. Run `leadscore train DATASET` first.")
-            version = champion[0]
-        content = store.bundle(version) if version in store.versions() else None
+        champion = store.champion()
+        wanted = version or (champion and champion[0])
+        if wanted is None:
+            return None
+        content = store.bundle(wanted) if wanted in store.versions() else None
     if content is None:
         from registry.tracking import bundle_bytes  # a version that was never promoted is only in the registry
 
-        content = bundle_bytes(version)
-    return Scorer.of(Bundle.from_bytes(content), version, policy)
+        content = bundle_bytes(wanted)
+    return Bundle.from_bytes(content), wanted
 
 
 def _data_end(scorer: Scorer, dataset: Dataset) -> int:

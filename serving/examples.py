@@ -40,6 +40,7 @@ _OF_PATH: dict[tuple[int, str], Refusals] = {
     (422, "/feedback"): (errors.UnknownStage,),
     (503, "/v1/score"): (errors.NoChampion, errors.NotReady),
     (503, "/model"): (errors.NoChampion, errors.NotReady),
+    (503, "/icp"): (errors.NoChampion, errors.NotReady),
     (503, "/history"): (errors.NoChampion, errors.NotReady),
     (503, "/queue"): (errors.NoChampion, errors.NotReady),
 }

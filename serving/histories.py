@@ -11,8 +11,10 @@ from data.funnel import Funnel
 from features.attributes import Values
 from features.schema import Schema
 from features.timeline import Past
-from serving.contract import EventRow, ScoreRequest, StageRow
+from serving.contract import DealRow, EventRow, ScoreRequest, StageRow
 from serving.errors import FutureAsOf, UnknownStage
+from serving.said import REMEMBERING
+from serving.words import msgid
 
 CLOCK_SKEW = 5 * 60 * 1_000_000
 """Rows up to five minutes ahead of the clock count as now."""
@@ -23,11 +25,13 @@ _UNKNOWN = -2
 
 
 class History(NamedTuple):
-    """One lead as the sweep and the encoders take it (`values` in the order of `schema.inputs`), and what the caller should be told."""
+    """One lead as the sweep and the encoders take it (`values` in the order of `schema.inputs`), what the caller should be told, and the deals that
+    the policy looks at."""
 
     past: Past
     values: Values
     warnings: list[str]
+    deals: Sequence[DealRow]
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Reader:
         entered, codes = self._entries(request, created, as_of, now, warnings)
         events = self._events(request.events, now, warnings)
         self._unused(request, warnings)
-        return History(Past(created, as_of, *events, entered, codes), self._values(request), warnings)
+        return History(Past(created, as_of, *events, entered, codes), self._values(request), warnings, request.deals)
 
     def _events(self, rows: Sequence[EventRow], now: int, warnings: list[str]) -> tuple[list[int], list[int], list[float]]:
         """When each counted, its type and its value: list by list, which costs a third of what going row by row does."""
@@ -57,7 +61,7 @@ class Reader:
         times = [row["occurred_at"] for row in rows]
         if _UNKNOWN in types:
             unknown = {row["type"] for row, found in zip(rows, types, strict=True) if found == _UNKNOWN}
-            warnings.append(f"event types that this model does not know are not used: {_some(sorted(unknown))}.")
+            warnings.append(REMEMBERING.text("event types that this model does not know are not used: {names}.", names=_some(sorted(unknown))))
         recorded = [row.get("recorded_at") for row in rows]
         if recorded.count(None) < len(rows) or max(times, default=now) > now:
             times = [_counted(row, now) for row in rows]
@@ -73,7 +77,7 @@ class Reader:
         if not rows and request.stage is not None:
             rows = [StageRow(entered_at=created, stage=request.stage)]
             if self._stage_codes[request.stage] != 0:
-                warnings.append("stage is given without stages: the time in the stage counts from the lead's creation.")
+                warnings.append(REMEMBERING.text("stage is given without stages: the time in the stage counts from the lead's creation."))
         return [_skewed(row["entered_at"], now) for row in rows], [self._stage_codes[row["stage"]] for row in rows]
 
     @cached_property
@@ -95,29 +99,34 @@ class Reader:
             if (unused := said[tuple(sent)]) is not None:
                 warnings.append(unused)
         if request.account_events:
-            warnings.append("account_events are not used by this model.")
+            warnings.append(REMEMBERING.text("account_events are not used by this model."))
         if request.deals:
-            warnings.append("deals are not used by this model.")
+            warnings.append(REMEMBERING.text("deals change no chance, only the recommended next step."))
 
     @cached_property
     def _of_lead(self) -> "_Unused":
-        return _Unused("lead", RESERVED["lead"] | {name for of_lead, name in self._inputs if of_lead})
+        return _Unused(
+            msgid("lead attributes that this model does not use: {names}."), RESERVED["lead"] | {name for of_lead, name in self._inputs if of_lead}
+        )
 
     @cached_property
     def _of_account(self) -> "_Unused":
-        return _Unused("account", RESERVED["lead"] | {name for of_lead, name in self._inputs if not of_lead})
+        return _Unused(
+            msgid("account attributes that this model does not use: {names}."),
+            RESERVED["lead"] | {name for of_lead, name in self._inputs if not of_lead},
+        )
 
 
 class _Unused(dict[tuple[str, ...], str | None]):
     """What is said of the attributes that are not used, by the names that were sent: a system sends the same ones each time."""
 
-    def __init__(self, table: str, used: frozenset[str]) -> None:
+    def __init__(self, pattern: str, used: frozenset[str]) -> None:
         super().__init__()
-        self._table, self._used = table, used
+        self._pattern, self._used = pattern, used
 
     def __missing__(self, names: tuple[str, ...]) -> str | None:
         unused = sorted(set(names) - self._used)
-        said = f"{self._table} attributes that this model does not use: {_some(unused)}." if unused else None
+        said = REMEMBERING.text(self._pattern, names=_some(unused)) if unused else None
         if len(self) < _NAMES_KEPT and len(names) <= _MOST_NAMES_KEPT:
             self[names] = said
         return said
@@ -144,11 +153,13 @@ class _StageCodes(dict[str, int]):
 def _created(request: ScoreRequest, as_of: int, now: int, warnings: list[str]) -> int:
     created = request.created_at
     if created is None:
-        warnings.append("lead.created_at is not given: the lead counts as created at its first row, or at as_of.")
+        warnings.append(REMEMBERING.text("lead.created_at is not given: the lead counts as created at its first row, or at as_of."))
         created = min([as_of, *(_counted(e, now) for e in request.events), *(s["entered_at"] for s in request.stages)])
     created = _skewed(created, now)
     if as_of < created and created // DAY == as_of // DAY:
-        warnings.append("lead.created_at is later on the day of as_of (a date alone counts from its end): the lead counts as created at as_of.")
+        warnings.append(
+            REMEMBERING.text("lead.created_at is later on the day of as_of (a date alone counts from its end): the lead counts as created at as_of.")
+        )
         created = as_of
     return created
 
@@ -167,4 +178,4 @@ def _counted(event: EventRow, now: int) -> int:
 
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(name[:40] for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+    return shown if len(names) <= 5 else REMEMBERING.text("{names} and {n} more", names=shown, n=len(names) - 5)

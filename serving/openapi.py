@@ -43,6 +43,14 @@ REASONS = {
     "description": "`all` lists every reason; by default the five strongest each way.",
     "schema": {"type": "string", "enum": ["top", "all"], "default": "top"},
 }
+LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "required": False,
+    "description": "Reasons, recommendations and next steps are told in the first of en, sv, de, pt, nb, zh that it asks for, else in English.",
+    "schema": {"type": "string", "default": "en"},
+    "example": "sv-SE,sv;q=0.9,en;q=0.8",
+}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -64,10 +72,12 @@ _TAGS = {
     "data": "What is known of leads, kept in the store",
     "leads": "One lead: its score, its history, all that is held on it",
     "queue": "Whom to call first",
+    "reports": "Where leads go, who buys, and why deals are lost",
     "operations": "Models, retraining and jobs",
     "webhooks": "Where happenings are told",
     "probes": "Whether the service is well",
 }
+_REPORTS = ("funnel", "icp", "losses")
 COUNTED: Mapping[str, Any] = {
     "summary": "What is counted, for Prometheus",
     "operation_id": "metrics",
@@ -172,7 +182,7 @@ def _tag(route: Any) -> str:
     if route.scope in ("score", "ingest"):
         return {"score": "scoring", "ingest": "data"}[route.scope]
     first = route.path.split("/")[2]
-    return first if first in _TAGS else {"scores": "leads", "model": "scoring"}.get(first, "operations")
+    return first if first in _TAGS else {"scores": "leads", "model": "scoring"}.get(first, "reports" if first in _REPORTS else "operations")
 
 
 def openapi_3_0(app: FastAPI) -> Document:

@@ -11,9 +11,10 @@ import numpy as np
 import orjson
 
 from data.contract import DataError, format_instant
-from data.funnel import Policy, load_funnel
+from data.funnel import load_funnel
 from data.home import leadscore_home
 from data.ledger import ScoreRecord, get, was_erased
+from data.policy import Policy
 from data.store import Store, open_store
 from registry.bundle import Bundle
 from registry.models import Rows

@@ -8,13 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from data import pending, queue
 from data.facts import Facts, facts_of
-from data.funnel import Policy
 from data.home import clock
 from data.ledger import ScoreRecord
 from data.pending import Claim
@@ -23,8 +21,11 @@ from data.store import Store
 from data.webhooks import enqueue
 from serving.champion import Champion, Serving
 from serving.contract import ScoreRequest
+from serving.deals import is_open
+from serving.economics import Economics
 from serving.errors import LedgerDown, NoChampion, NotReady, ServiceError, refusal_of
 from serving.logs import trace_of
+from serving.retelling import kept
 from serving.scorer import Scorer
 from serving.shadow import Shadow
 from serving.spool import Spool
@@ -125,7 +126,7 @@ class Rescorer:
         now = self.now()  # after the claim: who claims a lead later, and knows more, has a later as_of
         facts = facts_of(self.store, list(claims))
         found, failed = self._scored(scorer, facts, now)
-        rows = [row(lead_id, *one, facts[lead_id], scorer.policy, now) for lead_id, one in found.items()]
+        rows = [row(lead_id, *one, facts[lead_id], scorer.adviser.economics, now) for lead_id, one in found.items()]
         self.spool.append_many(record for _, record in found.values())
         left = set(claims) - set(found) - failed
         loud = {lead_id for lead_id, claim in claims.items() if not claim.quiet}
@@ -168,7 +169,7 @@ def request_of(facts: Facts) -> ScoreRequest:
     )
 
 
-def row(lead_id: str, answer: Mapping[str, Any], record: ScoreRecord, facts: Facts, policy: Policy, now: int) -> queue.Scored:
+def row(lead_id: str, answer: Mapping[str, Any], record: ScoreRecord, facts: Facts, economics: Economics, now: int) -> queue.Scored:
     """What the queue keeps of an answer that has a probability."""
     transition, first = next(iter(answer["transitions"].items()))
     told = answer["recommendation"]
@@ -179,20 +180,20 @@ def row(lead_id: str, answer: Mapping[str, Any], record: ScoreRecord, facts: Fac
         **{name: first[name] for name in ("horizon_days", "probability", "low", "high", "score", "grade")},
         action=told["action"],
         recommended_stage=told["stage"],
-        next_step=told["next_step"],
+        next_step=told["next_step"] and str(told["next_step"]),
         owner=facts.lead.get("owner"),
-        value=value_of(facts.deals, policy.value_of_conversion.get(transition)),
+        value=value_of(facts.deals, economics.of_conversion(record.stage, transition, answer["reach"]), record.as_of),
         score_id=record.score_id,
         as_of=record.as_of,
         scored_at=now,
         version=record.version,
-        answer=orjson.dumps(answer).decode(),
+        answer=kept(answer).decode(),
     )
 
 
-def value_of(deals: Sequence[Mapping[str, Any]], usual: float | None) -> float | None:
-    """What a conversion of the lead is worth: the amount of its largest open deal, whatever the currency, else the `usual` value."""
-    amounts = [deal["amount"] for deal in deals if deal.get("amount") is not None and deal.get("closed_at") is None and deal.get("outcome") is None]
+def value_of(deals: Sequence[Mapping[str, Any]], usual: float | None, as_of: int) -> float | None:
+    """What a conversion of the lead is worth: the amount of its largest deal open at `as_of`, whatever the currency, else the `usual` value."""
+    amounts = [deal["amount"] for deal in deals if deal.get("amount") is not None and is_open(deal, as_of)]
     return max(amounts, default=usual)
 
 

@@ -1,7 +1,7 @@
 """What a call is: a path and method, the scope that a key needs, what answers, and what the contract says of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from serving.errors import Forbidden, TooLarge
 from serving.idempotency import HEADER, once
 from serving.metrics import Metrics
 from serving.paths import plain
+from serving.reports.kept import Kept
 from serving.security import JSON, NDJSON, Gate
 from serving.settings import Settings
 from serving.watched import WatchedSpool
@@ -34,6 +35,7 @@ class Service:
     spool: WatchedSpool
     metrics: Metrics
     now: Callable[[], int] = clock
+    reports: Kept = field(default_factory=Kept)
 
 
 Call = Callable[[Request, Service], Awaitable[Response]]

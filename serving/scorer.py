@@ -1,27 +1,28 @@
 """The scorer: one bundle version and the live policy; leads' histories in, whole answers out."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from math import isnan
 from secrets import token_hex
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from data.contract import format_instant
-from data.funnel import Funnel, Policy
+from data.funnel import Correction, Funnel
 from data.ledger import ScoreRecord
+from data.policy import DealStage, Policy
 from features.attributes import Values
 from features.rows import compute_told
 from features.timeline import Past
 from registry.bundle import FLAT_PATH, Bundle, HopModel
 from registry.models import Rows
+from serving.advising import Adviser, Standing
 from serving.assessment import Reasons, Teller, Told, Way, grade
 from serving.contract import ScoreRequest
 from serving.errors import NotYetCreated, ServiceError
 from serving.histories import History, Reader
-from serving.recommendation import Situation, recommend
+from serving.said import REMEMBERING
 
 _NAMED = 5
 """Missing inputs told at most."""
@@ -29,12 +30,10 @@ _NAMED = 5
 Scored = tuple[dict[str, Any], ScoreRecord]
 
 
-class _Standing(NamedTuple):
+class _Ahead(NamedTuple):
     """What one stage means to the policy, and the way ahead of it."""
 
-    stage: str
-    in_exit: bool
-    next_stage: str | None
+    standing: Standing
     way: Way
 
 
@@ -45,11 +44,16 @@ class Scorer:
     bundle: Bundle
     version: str
     policy: Policy
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
 
     @classmethod
     def of(cls, bundle: Bundle, version: str, funnel: Funnel) -> Self:
-        """`funnel` gives the policy; what touches labels and features comes from the bundle."""
-        return cls(bundle, version, funnel.policy)
+        """`funnel` gives the policy and the corrections to the profile; what touches labels and features comes from the bundle."""
+        return cls(bundle, version, funnel.policy, funnel.icp)
+
+    @cached_property
+    def adviser(self) -> Adviser:
+        return Adviser(self.bundle, self.policy, self.corrections)
 
     @cached_property
     def funnel(self) -> Funnel:
@@ -95,9 +99,10 @@ class Scorer:
         yield from ((n, _not_yet_created(histories[n].past)) for n in standing.pop(-1, ()))
         for code, places in standing.items():
             rows = X if len(standing) == 1 and len(places) == len(X) else X[places]
-            judged = self._judged(self._standings[code], rows, everything, with_reasons, [histories[n].values for n in places])
+            sent, deals = [histories[n].values for n in places], [self._deal(histories[n]) for n in places]
+            judged = self._judged(self._aheads[code], rows, everything, with_reasons, sent, deals)
             for n, row, (told, unknown) in zip(places, rows, judged, strict=True):
-                yield n, self._put_together(histories[n], ids[n], self._standings[code].stage, row, told, unknown, now, source)
+                yield n, self._put_together(histories[n], ids[n], self._aheads[code].standing.stage, row, told, unknown, now, source)
 
     def _put_together(
         self, history: History, lead_id: str | None, stage: str, row: Rows, told: Told, unknown: list[str], now: int, source: str
@@ -132,23 +137,36 @@ class Scorer:
         )
         return answer, record
 
-    def judge(self, stage: str, X: Rows, all_reasons: bool = False, with_reasons: bool = True) -> Iterator[dict[str, Any]]:
-        """What the answer says of each row (n, p) of leads standing in `stage`: transitions, reach, reasons and recommendation."""
-        standing = self._standings[self.bundle.schema.stage_code(stage)]
-        return (told for told, _ in self._judged(standing, X, all_reasons, with_reasons))
+    def judge(
+        self, stage: str, X: Rows, all_reasons: bool = False, with_reasons: bool = True, deals: Sequence[DealStage | None] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """What the answer says of each row (n, p) of leads standing in `stage`: transitions, reach, reasons and recommendation. `deals` are the
+        stages of their open deals, where they are known."""
+        ahead = self._aheads[self.bundle.schema.stage_code(stage)]
+        return (told for told, _ in self._judged(ahead, X, all_reasons, with_reasons, deals=deals))
+
+    def _deal(self, history: History) -> DealStage | None:
+        return self.adviser.deal_stage(history.deals, history.past.as_of) if history.deals else None
 
     def _judged(
-        self, standing: _Standing, X: Rows, everything: bool, with_reasons: bool, sent: Sequence[Values] | None = None
+        self,
+        ahead: _Ahead,
+        X: Rows,
+        everything: bool,
+        with_reasons: bool,
+        sent: Sequence[Values] | None = None,
+        deals: Sequence[DealStage | None] | None = None,
     ) -> Iterator[tuple[Told, list[str]]]:
-        """The same, and the missing inputs that are worth a word."""
-        rows, hops = len(X), standing.way.hops
+        """The same, and the missing inputs that are worth a word. `deals` are the stages of the leads' open deals."""
+        standing, way = ahead
+        rows, hops = len(X), way.hops
         said: Iterator[Reasons | None] = iter([None] * rows)
         chances: list[list[float]] = [[]] * 4
         if hops and with_reasons and rows:
-            judged, effects = standing.way.explained(X)
+            judged, effects = way.explained(X)
             chances, said = judged.chances.tolist(), self._teller.reasons(effects, X, everything, sent)
         elif hops and rows:
-            chances = standing.way.judged(X).chances.tolist()
+            chances = way.judged(X).chances.tolist()
         for n, (row, reasons) in enumerate(zip(X, said, strict=True)):
             transitions, reach = self._transitions(hops, [side[n::rows] for side in chances])
             first = next(iter(transitions.values()), _NOTHING_AHEAD)
@@ -159,7 +177,7 @@ class Scorer:
                 "probability": first["probability"],
                 "reach": reach,
                 **(_NO_REASONS if reasons is None else _reasons(reasons)),
-                "recommendation": recommend(self._situation(standing, row, first), self.policy),
+                "recommendation": self.adviser.advise(standing, row, transitions, reach, None if deals is None else deals[n]),
             }
             yield told, [] if reasons is None else reasons.unknown
 
@@ -192,64 +210,24 @@ class Scorer:
     @cached_property
     def _lacking(self) -> dict[str, tuple[str]]:
         """Of each stage whose next step could not be learned, why."""
-        return {stage: (f"no chance can be told for a {stage}: {why}",) for stage, why in self.bundle.about.get("absent", {}).items()}
+        absent = self.bundle.about.get("absent", {})
+        return {stage: (REMEMBERING.text("no chance can be told for a {stage:term}: {why}", stage=stage, why=why),) for stage, why in absent.items()}
 
     @cached_property
-    def _standings(self) -> tuple[_Standing, ...]:
+    def _aheads(self) -> tuple[_Ahead, ...]:
         """By stage code: the stages in order, then the exits."""
         schema, path = self.bundle.schema, self.bundle.path
         found = []
         for code, stage in enumerate((*schema.stages, *schema.exits)):
             later, way = schema.stages[code + 1 :], Way.of(self.bundle, stage)
             next_stage = next((s for s in later if s in path or (path == FLAT_PATH and stage in path)), None)
-            found.append(_Standing(stage, stage in schema.exits, next_stage, way))
+            found.append(_Ahead(Standing(stage, stage in schema.exits, next_stage, schema.stages[0]), way))
         return tuple(found)
 
     @cached_property
     def _trained_at(self) -> str | None:
         found: str | None = self.bundle.about.get("trained_at")
         return found
-
-    @cached_property
-    def _column(self) -> dict[str, int]:
-        return {column.name: i for i, column in enumerate(self.bundle.schema.columns)}
-
-    @cached_property
-    def _lived(self) -> tuple[int, int]:
-        """Columns of the days of silence and of those in the stage."""
-        return self._column["inbound_recency"], self._column["time_in_stage"]
-
-    @cached_property
-    def _contact(self) -> tuple[int | None, ...]:
-        """Columns of a disposable address, an invalid one, and a valid number."""
-        return tuple(self._column.get(name) for name in ("email=disposable", "email=invalid", "phone=valid"))
-
-    def _situation(self, standing: _Standing, row: Rows, first: Told) -> Situation:
-        silent, days = (row.item(i) for i in self._lived)
-        return Situation(
-            standing.stage,
-            in_exit=standing.in_exit,
-            next_stage=standing.next_stage,
-            first_stage=self.bundle.schema.stages[0],
-            probability=first["probability"],
-            low=first["low"],
-            high=first["high"],
-            score=first["score"],
-            silent_days=None if isnan(silent) else silent,
-            days_in_stage=0.0 if isnan(days) else days,
-            fake_contact=self._is_fake(row),
-            outcome=self._outcome,
-        )
-
-    @cached_property
-    def _outcome(self) -> str | None:
-        """The column that a flat file's bundle predicts."""
-        return str(self.bundle.about["flat"]["outcome"]) if self.bundle.path == FLAT_PATH else None
-
-    def _is_fake(self, row: Rows) -> bool:
-        """An address that can't be written to, and no number that can be called."""
-        disposable, invalid, valid = (i is not None and row.item(i) == 1.0 for i in self._contact)
-        return (disposable or invalid) and not valid
 
 
 _NO_REASONS: dict[str, Any] = {"fit": None, "engagement": None, "base": None, "other": None, "reasons": []}
@@ -262,7 +240,7 @@ def _reasons(said: Reasons) -> Told:
 
 
 def _not_given(unknown: Sequence[str]) -> str:
-    return f"inputs that this model weighs and that are not given: {', '.join(unknown[:_NAMED])}."
+    return REMEMBERING.text("inputs that this model weighs and that are not given: {names}.", names=", ".join(unknown[:_NAMED]))
 
 
 def _not_yet_created(lead: Past) -> NotYetCreated:

@@ -62,6 +62,7 @@ class Gate:
         self._store = store
         self._loopback = is_loopback(host)
         self._held: dict[bytes, _Held] = {}
+        self._by_id: dict[int, _Held] = {}
         self._keyless: tuple[bool, float] | None = None
         self._rate = rate_per_second
         self._calls = Buckets(rate_per_second, burst)
@@ -72,6 +73,7 @@ class Gate:
         asked = time.monotonic()
         self._keyless = (not self._store.has_keys(), asked)
         self._held = {digest: _Held(key, asked) for digest, key in islice(self._store.living_keys().items(), MOST_KEYS)}
+        self._by_id = {held.key.id: held for held in self._held.values() if held.key is not None}
 
     async def identify(self, headers: Mapping[str, str], address: str = "") -> ApiKey | None:
         """Whose key this is; None while no key exists and the service is this machine's own. `headers` by lower-case name, `address` of the client.
@@ -84,6 +86,16 @@ class Gate:
         if self._loopback and await self._no_key_exists():
             return None
         raise Unauthorized("this call needs a key: send `Authorization: Bearer KEY`. `leadscore keys create` makes one.")
+
+    async def living(self, id: int) -> ApiKey:
+        """The key of that id, which a browser's session was begun with. Raises Unauthorized where it was revoked, or StoreDown."""
+        held = self._by_id.get(id)
+        if held is None or time.monotonic() - held.asked > FRESH_SECONDS:
+            held = _Held(await _asked(lambda: self._noted(self._store.living_key(id)), held.key if held else None), time.monotonic())
+            self._by_id[id] = held
+        if held.key is None:
+            raise Unauthorized("the key that this session was begun with was revoked. Sign in with another one.")
+        return held.key
 
     def permit(self, caller: ApiKey | None, method: str, headers: Mapping[str, str], scope: str, kinds: tuple[str, ...] = (JSON,)) -> None:
         """Raises TooManyRequests, Forbidden, or MalformedBody (a body of none of the `kinds` that the call takes)."""
@@ -133,7 +145,10 @@ class Gate:
             self._held[digest] = held
 
     def _look_up(self, secret: str) -> ApiKey | None:
-        key = self._store.key_by_secret(secret)
+        return self._noted(self._store.key_by_secret(secret))
+
+    def _noted(self, key: ApiKey | None) -> ApiKey | None:
+        """The key, its use written down."""
         if key is not None and clock() - (key.last_used_at or 0) > USE_NOTED_EVERY:
             with contextlib.suppress(SQLAlchemyError):
                 self._store.touch_key(key.id)

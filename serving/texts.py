@@ -1,11 +1,14 @@
-"""What a feature's value is called in a sentence for people (English)."""
+"""What a feature's value is called in a sentence for people, in English; `serving.sentences` has the other languages."""
 
 from collections.abc import Callable, Mapping
 
 from features.schema import Column
+from serving.words import ENGLISH, plain
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FEW = ("not once", "once", "twice")
+RISING = 0.2
+"""A trend (ln ratio) beyond this, either way, is one."""
 
 
 def sentence(column: Column, value: float) -> str:
@@ -38,28 +41,12 @@ def _days(value: float) -> str:
 
 
 def _trend(value: float) -> str:
-    return "is rising" if value > 0.2 else "is falling" if value < -0.2 else "is steady"
-
-
-def duration(days: float) -> str:
-    """Days as people say them: minutes, hours, days."""
-    for size, name in ((1.0, "day"), (1 / 24, "hour"), (1 / 1440, "minute")):
-        amount = round(days / size)
-        if days >= size and amount:
-            return f"{amount} {name}" if amount == 1 else f"{amount:,} {name}s"
-    return "less than a minute"
-
-
-def plain(value: float) -> str:
-    """A number without needless decimals: 20,000; 0.5; 12.3."""
-    if value == int(value):
-        return f"{int(value):,}"
-    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2g}"
+    return "is rising" if value > RISING else "is falling" if value < -RISING else "is steady"
 
 
 _WORDS: Mapping[str, Callable[[float], str]] = {
     "events": _times,
-    "days": duration,
+    "days": ENGLISH.duration,
     "different days": _days,
     "share": "{:.0%}".format,
     "ln ratio": _trend,

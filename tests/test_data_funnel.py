@@ -51,7 +51,7 @@ def test_the_teams_own_names_win() -> None:
     "document, words",
     [
         ({"stagess": {}}, ["`stagess`", "Did you mean 'stages'"]),
-        ({"policy": {"rules": {"advance_min_scor": 3}}}, ["`policy.rules.advance_min_scor`", "'advance_min_score'"]),
+        ({"policy": {"rules": {"disqualify_max_fitt": 3}}}, ["`policy.rules.disqualify_max_fitt`", "'disqualify_max_fit'"]),
         ({"policy": {"capacity_per_day": "40"}}, ["`policy.capacity_per_day`", "integer", '"40"']),
         ({"policy": {"capacity_per_day": 0}}, ["`policy.capacity_per_day`", "greater than or equal to 1", "found 0"]),
         ({"policy": {"capacity_per_day": True}}, ["`policy.capacity_per_day`", "found true"]),
@@ -67,6 +67,11 @@ def test_the_teams_own_names_win() -> None:
         ({"policy": {"grades": {"A": 50}}}, ["`policy.grades`", "must fall"]),
         ({"policy": {"grades": {"D": 50}}}, ["`policy.grades`", "A, B and C"]),
         ({"policy": {"next_steps": {"prospekt": []}}}, ["Did you mean 'prospect'"]),
+        ({"policy": {"next_steps": {"lead": [{"text": "Call", "kind": "contct"}]}}}, ["`policy.next_steps.lead.0.kind`", "Did you mean 'contact'"]),
+        ({"policy": {"next_steps": {"lead": [{"txt": "Call"}]}}}, ["`policy.next_steps.lead.0.txt`", "Did you mean 'text'"]),
+        ({"policy": {"facts": {"authorty": {}}}}, ["`policy.facts.authorty", "Did you mean 'authority'"]),
+        ({"policy": {"facts": {"need": {"knwon": []}}}}, ["`policy.facts.need.knwon`", "Did you mean 'known'"]),
+        ({"policy": {"deal_stages": {"closing": ["Sign"], "proposal": ["SIGN"]}}}, ["`policy.deal_stages`", "given to both"]),
         ({"data_end": "soon"}, ["`data_end`", "ISO-8601", "'soon'"]),
         ({"languages": ["en", "se"]}, ["`languages`", "'se'"]),
     ],
@@ -147,5 +152,7 @@ def test_a_declared_type_keeps_what_it_does_not_say() -> None:
 def test_the_annotated_file_is_the_defaults_spelled_out() -> None:
     document = tomllib.loads((DOCS / "funnel.toml").read_text("utf-8"))
     funnel = Funnel.from_document(document)
-    assert funnel.policy.model_copy(update={"value_of_conversion": {}, "cost_of_contact": None}) == Funnel().policy
+    rules = funnel.policy.rules.model_copy(update={"min_fit": None})
+    examples: dict[str, Any] = {"value_of_conversion": {}, "cost_of_contact": None, "deal_stages": {}, "rules": rules}
+    assert funnel.policy.model_copy(update=examples) == Funnel().policy
     assert set(document) == {field.alias or name for name, field in Funnel.model_fields.items()}

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from bundles import SCHEMA, bundle, hop, promote, store_at
 from data.funnel import Funnel
+from data.home import clock
+from data.ingest import put_leads
+from data.schema import PENDING
 from data.store import Store
 from registry.bundle import Bundle
 from registry.models import Linear
@@ -134,6 +138,22 @@ def test_the_policy_is_followed_live_and_a_mistake_in_it_is_told(champion: Champ
     write(home, "", at=3)
     champion.refresh()
     assert (grade(champion), champion.down) == ("C", {})
+
+
+def test_stored_scores_follow_a_change_of_the_policy(champion: Champion, store: Store, home: Path) -> None:
+    put_leads(store, [{"lead_id": "L-1"}], clock(), quiet=True)
+    with store.writing.begin() as connection:
+        connection.execute(PENDING.delete())
+    champion.refresh()
+    assert pending_leads(store) == []
+    write(home, "[policy.grades]\nA = 30\nB = 20\nC = 10\n", at=1)
+    champion.refresh()
+    assert pending_leads(store) == ["L-1"]
+
+
+def pending_leads(store: Store) -> list[str]:
+    with store.engine.connect() as connection:
+        return list(connection.scalars(sa.select(PENDING.c.lead_id)))
 
 
 def test_a_promotion_takes_the_live_policy_along(champion: Champion, store: Store, home: Path) -> None:

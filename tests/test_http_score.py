@@ -15,7 +15,8 @@ from bundles import SCHEMA, Bundle, Linear, bundle, hop
 from data.contract import parse_instant
 from data.funnel import Funnel
 from service import LEAD, refusal, running, with_champion
-from serving.answers import BatchAnswer, Health, ModelAnswer, Readiness, ScoreAnswer
+from serving.answers import BatchAnswer, Health, Readiness, ScoreAnswer
+from serving.answers_model import ModelAnswer
 from serving.calls.scoring import _scored
 from serving.errors import InternalError
 from serving.scorer import Scorer

@@ -13,10 +13,11 @@ from bundles import SCHEMA, bundle, linear, promote
 from data import ledger
 from data.contract import DAY, parse_instant
 from data.facts import facts_of
-from data.funnel import Funnel, Policy
+from data.funnel import Funnel
 from data.ingest import add_events, add_stages, put_accounts, put_deals, put_leads
 from data.instants import instants_of
 from data.ledger import ScoreRecord
+from data.policy import Policy
 from data.store import Store, open_store
 from registry.bundle import Bundle
 from serving.errors import ServiceError

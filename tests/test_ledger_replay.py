@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bundles import SCHEMA, bundle, promote
 from data import ledger
 from data.contract import DAY, DataError
-from data.funnel import Policy
 from data.ingest import put_leads
 from data.leads import erase
 from data.ledger import ScoreRecord
+from data.policy import Policy
 from data.store import Store, open_store
 from records import NOW, numbered
 from registry.models import Model

@@ -135,4 +135,4 @@ def test_the_real_command_line_writes_these_scores(sample: World, tmp_path: Path
     assert done.returncode == 0, done.stderr
     written = pyarrow.parquet.read_table(out)
     assert written.num_rows > 100
-    assert written.equals(score_cohort(Scorer.of(sample.bundle, "1", Funnel()), sample.cohort, at))
+    assert written.equals(score_cohort(Scorer.of(sample.bundle, "1", Funnel()), sample.cohort, at, deals=sample.dataset.deals))

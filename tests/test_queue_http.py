@@ -225,6 +225,6 @@ def test_an_empty_queue_is_an_empty_page(tmp_path: Path) -> None:
 def test_the_contract_tells_of_every_parameter(client: TestClient) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/v1/queue"]["get"]
     assert [parameter["name"] for parameter in operation["parameters"]] == [
-        "sort", "stage", "owner", "grade", "action", "min_probability", "limit", "cursor", "capacity",
+        "sort", "stage", "owner", "grade", "action", "min_probability", "limit", "cursor", "capacity", "Accept-Language",
     ]  # fmt: skip
     assert {"200", "401", "403", "410", "422", "503"} <= set(operation["responses"])

@@ -30,8 +30,10 @@ from serving import rescoring
 from serving.champion import Champion
 from serving.errors import LedgerDown, NoChampion, NotReady
 from serving.rescoring import Rescorer, request_of, value_of
+from serving.retelling import stored
 from serving.spool import Spool, files_in
 from serving.spool_format import unpacked
+from serving.words import ENGLISH
 
 MONTH = 30 * DAY
 HOT = {"budget": 500_000}
@@ -98,7 +100,7 @@ def test_what_is_queued_is_what_would_be_answered(rescorer: Rescorer, store: Sto
     row = queue.current(store, "L-1")
     assert row is not None
     again, record = rescorer.champion.take().scorer.score(request_of(facts_of(store, ["L-1"])["L-1"]), row["as_of"], source="store")
-    assert orjson.loads(row["answer"]) == again | {"score_id": row["score_id"]}
+    assert stored(row["answer"], None, ENGLISH) == again | {"score_id": row["score_id"]}
     assert (row["probability"], row["score"], row["grade"]) == (again["probability"], again["score"], again["grade"])
     assert (row["action"], row["recommended_stage"]) == (again["recommendation"]["action"], again["recommendation"]["stage"])
     assert (row["owner"], row["transition"], row["version"], row["scored_at"]) == ("ann", "lead->prospect", "1", row["as_of"])
@@ -182,6 +184,7 @@ def test_webhooks_tell_changes_only(rescorer: Rescorer, store: Store) -> None:
     drain(rescorer)
     assert told(store) == []
     add(store, "L-1", **HOT)
+    add_events(store, [{"lead_id": "L-1", "occurred_at": clock(), "type": "pricing_page_view"}], clock())
     drain(rescorer)
     changed, recommended = told(store)
     assert (changed[0], changed[1]["grade"], changed[1]["previous"]["grade"]) == ("score.changed", "A", first["grade"])
@@ -314,11 +317,12 @@ def test_it_runs_until_it_is_told_to_stop(rescorer: Rescorer, store: Store) -> N
 def test_a_lead_is_worth_its_largest_open_deal(rescorer: Rescorer, store: Store) -> None:
     add(store, "L-1", "L-2")
     now = clock()
-    deals = [("D-1", 10.0, None), ("D-2", 30.0, None), ("D-3", 90.0, now - HOUR)]
-    put_deals(store, [{"deal_id": id, "lead_id": "L-1", "opened_at": now - DAY, "amount": a, "closed_at": c} for id, a, c in deals], now)
+    deals = [("D-1", 10.0, None), ("D-2", 30.0, None), ("D-3", 90.0, "lost")]
+    rows = [{"deal_id": id, "lead_id": "L-1", "opened_at": now - DAY, "amount": a, "closed_at": now - HOUR, "outcome": o} for id, a, o in deals]
+    put_deals(store, rows, now)
     drain(rescorer)
-    rows = [queue.current(store, id) for id in ("L-1", "L-2")]
-    assert [row and (row["value"], row["expected_value"]) for row in rows] == [(30.0, rows[0] and rows[0]["probability"] * 30.0), (None, None)]
+    found = [queue.current(store, id) for id in ("L-1", "L-2")]
+    assert [one and (one["value"], one["expected_value"]) for one in found] == [(30.0, found[0] and found[0]["probability"] * 30.0), (None, None)]
 
 
 @pytest.mark.parametrize(
@@ -327,9 +331,13 @@ def test_a_lead_is_worth_its_largest_open_deal(rescorer: Rescorer, store: Store)
         ([], 7.0),
         ([{"amount": 5.0}], 5.0),
         ([{"amount": 5.0, "outcome": "won"}], 7.0),
-        ([{"amount": 5.0, "closed_at": 1}], 7.0),
+        ([{"amount": 5.0, "outcome": "won", "closed_at": 2}], 7.0),
+        ([{"amount": 5.0, "outcome": "won", "closed_at": 3}], 5.0),
+        ([{"amount": 5.0, "closed_at": 1}], 5.0),
+        ([{"amount": 5.0, "opened_at": 2}], 5.0),
+        ([{"amount": 5.0, "opened_at": 3}], 7.0),
         ([{}, {"amount": 0.0}], 0.0),
     ],
 )
 def test_without_an_open_deal_the_usual_value_counts(deals: list[dict[str, Any]], worth: float) -> None:
-    assert value_of(deals, 7.0) == worth
+    assert value_of([{"opened_at": 0} | deal for deal in deals], 7.0, 2) == worth

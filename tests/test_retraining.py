@@ -76,8 +76,7 @@ def test_what_was_compared_and_declined_is_not_made_again(store: Store) -> None:
         "version": "2",
         "promoted": False,
         "decision": [
-            "nothing has changed since version 2 was trained beside champion 1: same data, seed and settings. "
-            "--promote always trains all the same."
+            "nothing has changed since version 2 was trained beside champion 1: same data, seed and settings. --promote always trains all the same."
         ],
     }
     with pytest.raises(DataError):

@@ -6,7 +6,8 @@ import pytest
 
 from features.declarations import EventType
 from features.schema import Schema
-from serving.texts import duration, in_words, plain, sentence
+from serving.texts import in_words, sentence
+from serving.words import ENGLISH, plain
 
 MINUTE, HOUR = 1 / 1440, 1 / 24
 
@@ -36,7 +37,7 @@ def test_a_value_with_its_unit(value: float, unit: str, text: str) -> None:
     ],
 )  # fmt: skip
 def test_how_long(days: float, text: str) -> None:
-    assert duration(days) == text
+    assert ENGLISH.duration(days) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (1e6, "1,000,000"), (1.5, "1.5"), (0.123, "0.12"), (1234.56, "1,234.6")])

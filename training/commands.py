@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,14 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from data.contract import DataError
+from data.contract import DAY, DataError
 from data.dataset import Dataset, read_dataset
 from data.flat import FlatColumns, check_flat, read_flat
 from data.funnel import Funnel, load_funnel
 from data.home import clock, leadscore_home
-from data.ingesting import ingest
 from data.mapping import load_mapping
 from data.sample import write_sample
+from data.sample.parameters import END
 from data.store import open_store
 from data.telling import telling
 from data.validation import InvalidDataset, Report
@@ -27,14 +26,6 @@ from training.run import train as train_bundle
 from training.story import tell_result
 from training.tuning import NO_TUNING, Tuning
 
-_ASKED = (
-    '{"lead": {"lead_id": "L-1", "job_title": "Head of Purchasing", "country": "SE", "email": "eva@example.com"}, '
-    '"account": {"industry": "manufacturing", "employees": "500-999"}, '
-    '"events": [{"occurred_at": "2026-06-28T09:00:00Z", "type": "pricing_page_view"}, '
-    '{"occurred_at": "2026-06-29T10:30:00Z", "type": "email_reply"}], '
-    '"as_of": "2026-06-30T00:00:00Z"}'
-)
-
 
 def _say(text: str) -> None:
     """A line for people: on standard error, as it is, wrapped by nobody."""
@@ -42,10 +33,10 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def sample(out: str, leads: int, seed: int) -> int:
-    """Writes a sample world and says what is in it."""
+def sample(out: str, leads: int, seed: int, end: int = END) -> int:
+    """Writes a sample world that ends at the midnight `end` (micros UTC), and says what is in it."""
     with telling() as tell:
-        made = write_sample(Path(out), leads, seed, lambda what, _: tell(what))
+        made = write_sample(Path(out), leads, seed, lambda what, _: tell(what), end)
     _say(
         f"{made.leads:,} leads of {made.accounts:,} accounts with {made.events:,} events in {made.path}: {made.prospects:,} became prospects, "
         f"{made.opportunities:,} opportunities, {made.customers:,} customers. The truth is in {made.path / 'truth'}."
@@ -167,22 +158,18 @@ def settle(
     return version, proposal.decision.reasons, proposal.decision.promote, reported
 
 
-def demo(leads: int, port: int) -> None:
-    """A sample world, trained, promoted and put into the operational store, ready to be served; says what to try."""
+def demo(leads: int, now: int) -> Path:
+    """A sample world up to the last midnight before `now` (micros UTC), trained on and promoted: the folder that it is in."""
     folder = leadscore_home() / "demo"
     if not (folder / "truth" / "README.txt").exists():
-        sample(str(folder), leads, 0)
+        sample(str(folder), leads, 0, now - now % DAY)
     with open_store() as store:
         champion = store.champion()
     if champion is None:
         train(str(folder), None, None, "always", 0, None)
     else:
         _say(f"Version {champion[0]} is the champion already: nothing is trained. For a fresh demo name another folder in LEADSCORE_HOME.")
-    with redirect_stdout(sys.stderr):  # the first line of a demo's standard output says where it serves
-        ingest(str(folder), None, None)
-    _say(f"\nTry it, once it is ready:\n  curl -s localhost:{port}/v1/score -H 'content-type: application/json' -d '{_ASKED}'")
-    _say(f"  the sales reps' queue: curl -s 'localhost:{port}/v1/queue?limit=5'")
-    _say(f"  the API's pages: http://localhost:{port}/docs\n")
+    return folder
 
 
 def _could_be(found: Sequence[str]) -> str:

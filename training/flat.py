@@ -17,9 +17,11 @@ from features.rows import Rows, compute
 from features.schema import Schema
 from features.tables import cohort_of, positions
 from registry.bundle import FLAT_PATH, OUTCOME, Bundle
+from registry.profile import Profile
 from training.choice import MIN_CONVERTED_LEADS, Sample
 from training.drift import reference
 from training.hop import Task, train_hop
+from training.icp import Followed, of_followed
 from training.leak_removal import Leak, measured, proven_by_removal
 from training.leak_suspects import suspect_columns
 from training.leak_trial import Trial
@@ -58,6 +60,7 @@ def train_flat(file: FlatFile, funnel: Funnel, trained_at: int, seed: int = 0, t
     about = _about(file, studied, trained_at, seed) | {
         "trials": [hop.evaluation["trials"]],
         "limits": limits,
+        "icp": _profile(file, studied, seed).document(),
         "inputs": {_STAGE: reference(studied.schema, (hop,), studied.X, file.group)},
     }
     bundle = Bundle(studied.schema, FLAT_PATH, (hop,), funnel.training_document(), about)
@@ -160,6 +163,14 @@ def _leaks(schema: Schema, sample: Sample, splits: Splits, file: FlatFile, funne
 
 def _filled_columns(table: pa.Table) -> list[str]:
     return [name for name in table.column_names if name not in RESERVED["lead"] and table[name].null_count < table.num_rows]
+
+
+def _profile(file: FlatFile, studied: _Studied, seed: int) -> Profile:
+    """Who ended with a yes against who did not, of the rows whose outcome is known."""
+    cohort, known = cohort_of(file.dataset, studied.schema), file.y != UNKNOWN
+    lead = positions(file.dataset.leads["lead_id"], pa.chunked_array([pa.array(cohort.lead_ids, pa.string())]))[known]
+    told = Followed(OUTCOME, None, lead, np.zeros(lead.size, np.int64), file.y[known].astype(np.int8))
+    return of_followed(file.dataset, studied.schema, cohort, told, file.group[known], studied.leaks, seed)
 
 
 def _limits(columns: FlatColumns) -> Iterator[str]:

@@ -35,6 +35,15 @@ def open_leads(cohort: Cohort, schema: Schema, stage: str, data_end: int, since:
     return compute(schema, cohort.timeline, cohort.known, marks.lead, marks.as_of), marks.lead
 
 
+def open_a_week(cohort: Cohort, schema: Schema, stages: Sequence[str], data_end: int) -> dict[str, float]:
+    """Of each stage, how many leads stood in it on an average Monday of the same weeks; 0 where there was no Monday."""
+    found = {}
+    for stage in stages:
+        marks = weekly_snapshots(cohort.timeline, schema.stage_code(stage), data_end, POPULATION_WEEKS)
+        found[stage] = marks.lead.size / max(len(set(marks.as_of.tolist())), 1)
+    return found
+
+
 def references(cohort: Cohort, schema: Schema, hops: Sequence[HopModel], data_end: int) -> dict[str, Any]:
     """What a bundle keeps of its population, by stage: see `training.drift.reference`."""
     found = {}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data import shadow
+from data import decisions, shadow
 from data.contract import DataError, parse_instant
 from data.dataset import Dataset
 from data.funnel import Funnel
@@ -42,6 +42,7 @@ def propose(store: Store, version: str, trained: Trained, read: Dataset | None, 
         churn = churn_of(theirs, trained.bundle, read, funnel.policy.grades, parse_instant(str(trained.bundle.about["data_end"])))
         decision = replace(decision, reasons=(*decision.reasons, told(churn)))
     tracking.log_decision(version, held, decision.promote, decision.reasons, churn)
+    decisions.note(store, version, held, decision.promote, decision.reasons, churn, clock())
     return Proposal(version, decision, churn)
 
 

@@ -20,10 +20,11 @@ from training.choice import MIN_CONVERTED_LEADS, Sample
 from training.evidence import lacking
 from training.hop import ForwardTwin, Task, train_hop
 from training.horizon import Horizon, default_horizon
+from training.icp import learn_profile
 from training.labels import Hop, Outcome, outcome, path, time_to_leave
 from training.landmarks import Landmarks, landmarks, weekly_snapshots
 from training.leaks import Leak, Studied, find_leaks, without_events
-from training.populations import POPULATION_WEEKS, references
+from training.populations import POPULATION_WEEKS, open_a_week, references
 from training.pseudonyms import pseudonyms
 from training.reach import reached
 from training.recording import ALWAYS, recorded_since, recording
@@ -61,6 +62,8 @@ def train(dataset: Dataset, funnel: Funnel, trained_at: int, seed: int = 0, tell
         "left_out": [{"column": c.column, "why": c.why} for c in left_out],
         "leaks": [leak.document() for leak in leaks],
         "inputs": references(cohort, schema, hops, data_end),
+        "open_leads": open_a_week(cohort, schema, names[:-1], data_end),
+        "icp": learn_profile(dataset, schema, cohort, stood, leaks, data_end, seed).document(),
         "absent": {told["stage"]: told["absent"] for told in absent if told["transition"].startswith(f"{told['stage']}->")},
     }
     bundle = Bundle(schema, names, hops, funnel.training_document(), about)

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from data.sample.contacts import account_rows, drawer, employees, lead_contacts, written_as_band
 from data.sample.draws import uniforms
-from data.sample.parameters import CUSTOMER, DAYS, DISQUALIFIED, END, EVENT_TYPES, LEAD, LOST, OPPORTUNITY, PROSPECT, STAGE_NAMES, START, Ints
+from data.sample.parameters import CUSTOMER, DAYS, DISQUALIFIED, EVENT_TYPES, LEAD, LOST, OPPORTUNITY, PROSPECT, STAGE_NAMES, Ints
 from data.sample.people import BANDS, CAMPAIGNS, COUNTRIES, SOURCES, stream
 from data.sample.words import (
     BUNDLES,
@@ -31,9 +31,9 @@ def lead_ids(leads: int) -> pa.StringArray:
     return pa.array([f"L-{number:06d}" for number in range(leads)], pa.string())
 
 
-def instants(seconds: Ints, missing: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None) -> pa.StringArray:
+def instants(world: World, seconds: Ints, missing: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None) -> pa.StringArray:
     """Seconds since the world's start -> ISO-8601 text; null where missing."""
-    text = np.datetime_as_string((seconds + START // 1_000_000).astype("datetime64[s]"), timezone="UTC")
+    text = np.datetime_as_string((seconds + world.start // 1_000_000).astype("datetime64[s]"), timezone="UTC")
     return pa.array(text, pa.string(), mask=missing)
 
 
@@ -49,7 +49,7 @@ def leads_table(world: World) -> pa.Table:
     return pa.table(
         {
             "lead_id": lead_ids(leads),
-            "created_at": instants(crowd.created_day * _DAY + crowd.created_second),
+            "created_at": instants(world, crowd.created_day * _DAY + crowd.created_second),
             "account_id": [f"A-{number:06d}" if number >= 0 else None for number in crowd.account.tolist()],
             "owner": [OWNERS[pick] for pick in draw("owner", len(OWNERS))],
             **contacts,
@@ -87,11 +87,11 @@ def events_table(world: World) -> pa.Table:
         {
             "event_id": pc.binary_join_element_wise(names.take(lead), pa.array(number).cast(pa.string()), "-e"),
             "lead_id": names.take(lead),
-            "occurred_at": instants(at),
+            "occurred_at": instants(world, at),
             "type": pa.array(EVENT_TYPES).take(kind),
             "channel": pa.array([_CHANNELS.get(name, "email") for name in EVENT_TYPES]).take(kind),
             "value": pa.array(np.ceil(draw * longest), mask=longest == 0.0),
-            "recorded_at": instants(at + past.delay.astype(np.int64) * _DAY, ~late),
+            "recorded_at": instants(world, at + past.delay.astype(np.int64) * _DAY, ~late),
         }
     )
     return pa.concat_tables([frame, _first_forms(world)])
@@ -111,7 +111,9 @@ def stages_table(world: World) -> pa.Table:
     pick = (uniforms(world.seed, stream("dq reason"), lead_all * 1000 + at_all // _DAY) * len(DISQUALIFY_REASONS)).astype(np.int64)
     reason = pa.array(np.array(DISQUALIFY_REASONS)[pick[order]], pa.string(), mask=stage_all[order] != DISQUALIFIED)
     stage = pa.array(STAGE_NAMES).take(stage_all[order])
-    return pa.table({"lead_id": lead_ids(len(leads)).take(lead_all[order]), "entered_at": instants(at_all[order]), "stage": stage, "reason": reason})
+    return pa.table(
+        {"lead_id": lead_ids(len(leads)).take(lead_all[order]), "entered_at": instants(world, at_all[order]), "stage": stage, "reason": reason}
+    )
 
 
 def deals_table(world: World) -> pa.Table:
@@ -133,8 +135,8 @@ def deals_table(world: World) -> pa.Table:
         {
             "deal_id": pa.array([f"D-{number:06d}-{day}" for number, day in zip(who.tolist(), past.change_day[row].tolist(), strict=True)]),
             "lead_id": lead_ids(len(world.people.account)).take(who),
-            "opened_at": instants(at[row]),
-            "closed_at": instants(at[following], ~closed),
+            "opened_at": instants(world, at[row]),
+            "closed_at": instants(world, at[following], ~closed),
             "outcome": pa.array(np.where(won, "won", "lost"), pa.string(), mask=~closed),
             "amount": pa.array(amount),
             "currency": pa.array(["EUR"] * len(row)),
@@ -159,7 +161,7 @@ def changes_table(world: World) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * 5
     named = dict(zip(("object", "id", "field", "value"), columns, strict=False))
     return pa.table(
-        {**{name: pa.array(column, pa.string()) for name, column in named.items()}, "changed_at": instants(np.array(columns[4], np.int64))}
+        {**{name: pa.array(column, pa.string()) for name, column in named.items()}, "changed_at": instants(world, np.array(columns[4], np.int64))}
     )
 
 
@@ -175,14 +177,14 @@ def changes_of(world: World) -> tuple[Ints, Ints, Ints]:
 def _first_forms(world: World) -> pa.Table:
     """The form by which leads from our own pages and adverts came in: always there, so it tells nothing."""
     crowd = world.people
-    lead = np.flatnonzero((crowd.source <= 2) & (crowd.created_day * _DAY + crowd.created_second < (END - START) // 1_000_000))
+    lead = np.flatnonzero((crowd.source <= 2) & (crowd.created_day * _DAY + crowd.created_second < DAYS * _DAY))
     names = lead_ids(len(crowd.account)).take(lead)
     words = {"type": "form_submit", "channel": "web"}
     return pa.table(
         {
             "event_id": pa.array([f"L-{number:06d}-form" for number in lead.tolist()], pa.string()),
             "lead_id": names,
-            "occurred_at": instants((crowd.created_day * _DAY + crowd.created_second)[lead]),
+            "occurred_at": instants(world, (crowd.created_day * _DAY + crowd.created_second)[lead]),
             **{name: pa.array([word] * len(lead), pa.string()) for name, word in words.items()},
             "value": pa.nulls(len(lead), pa.float64()),
             "recorded_at": pa.nulls(len(lead), pa.string()),

@@ -6,7 +6,7 @@ import numpy as np
 
 from data.contract import DAY
 from data.sample.lives import Histories, live
-from data.sample.parameters import CUSTOMER, DAYS, LEAD, OPPORTUNITY, START, Floats, Ints, Laws, laws
+from data.sample.parameters import CUSTOMER, DAYS, END, LEAD, OPPORTUNITY, Floats, Ints, Laws, laws
 from data.sample.people import People, people
 from data.sample.truth import arrival_chances, beliefs, reach_chances
 
@@ -62,7 +62,7 @@ class Moment:
 
     def entered(self, horizon_days: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """(n,) whether a stage above the present one was entered in (as_of, as_of + horizon]; never for leads in an exit or not yet created."""
-        day, past = _day(self.as_of), self.world.histories
+        day, past = self.world.day(self.as_of), self.world.histories
         lead = np.repeat(np.arange(len(self.stage)), np.diff(past.change_start))
         within = (past.change_day >= day) & (past.change_day < day + horizon_days)
         above = (past.change_to > self.stage[lead]) & (past.change_to <= CUSTOMER) & (self.stage[lead] >= LEAD)
@@ -71,16 +71,29 @@ class Moment:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that happened to n leads, and the laws it happened by."""
+    """Everything that happened to n leads, and the laws it happened by, until the midnight `end` (micros UTC)."""
 
     seed: int
     laws: Laws
     people: People
     histories: Histories
+    end: int = END
+
+    @property
+    def start(self) -> int:
+        """The midnight at which the world begins, micros UTC."""
+        return self.end - DAYS * DAY
+
+    def day(self, as_of: int) -> int:
+        """The world's day that begins at this midnight (micros), 0 to `DAYS`. ValueError for any other instant."""
+        day, rest = divmod(as_of - self.start, DAY)
+        if rest or not 0 <= day <= DAYS:
+            raise ValueError(f"as_of must be a midnight UTC between {self.start} and {self.end} micros, got {as_of}")
+        return day
 
     def at(self, *as_of: int) -> list[Moment]:
         """What was known at each of these midnights (micros, ascending), in one sweep: all that was recorded at or before it."""
-        belief, stage = beliefs(self.people, self.histories, self.laws, np.array([_day(moment) for moment in as_of]))
+        belief, stage = beliefs(self.people, self.histories, self.laws, np.array([self.day(moment) for moment in as_of]))
         return [Moment(self, moment, belief[row], stage[row]) for row, moment in enumerate(as_of)]
 
     def truth(self, as_of: int, horizon_days: tuple[int, ...] = HORIZON_DAYS) -> Truth:
@@ -92,14 +105,10 @@ class World:
         return self.at(as_of)[0].reach(prospect_days, opportunity_days)
 
 
-def simulate(leads: int = 12_000, seed: int = 0) -> World:
-    """A world of `leads` leads. Lead i of a seed lives the same life however many there are."""
+def simulate(leads: int = 12_000, seed: int = 0, end: int = END) -> World:
+    """A world of `leads` leads up to the midnight `end` (micros UTC). Lead i of a seed lives the same life however many there are, and
+    whenever it ends."""
+    if end % DAY:
+        raise ValueError(f"end must be a midnight UTC in micros, got {end}")
     crowd, rules = people(leads, seed), laws()
-    return World(seed, rules, crowd, live(crowd, rules, seed))
-
-
-def _day(as_of: int) -> int:
-    day, rest = divmod(as_of - START, DAY)
-    if rest or not 0 <= day <= DAYS:
-        raise ValueError(f"as_of must be a midnight UTC between {START} and {START + DAYS * DAY} micros, got {as_of}")
-    return day
+    return World(seed, rules, crowd, live(crowd, rules, seed), end)

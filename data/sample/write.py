@@ -45,10 +45,13 @@ class SampleSummary:
     truths: int
 
 
-def write_sample(out: Path, leads: int = 12_000, seed: int = 0, on_progress: Callable[[str, float], None] | None = None) -> SampleSummary:
-    """Write a sample dataset with its truth into the folder `out`, made if missing; the same seed gives the same bytes.
+def write_sample(
+    out: Path, leads: int = 12_000, seed: int = 0, on_progress: Callable[[str, float], None] | None = None, end: int = END
+) -> SampleSummary:
+    """Write a sample dataset with its truth into the folder `out`, made if missing; the same seed and end give the same bytes.
 
-    `on_progress` hears what is being done and the share done, 0 to 1. Raises DataError where the numbers make no sense or `out` is in use.
+    `end` is the midnight, micros UTC, that the world has been recorded up to. `on_progress` hears what is being done and the share done, 0 to 1.
+    Raises DataError where the numbers make no sense or `out` is in use.
     """
     if not 1 <= leads <= MOST_LEADS:
         raise DataError(f"--leads must be between 1 and {MOST_LEADS:,}, got {leads:,}. Choose a number in that range.")
@@ -56,7 +59,7 @@ def write_sample(out: Path, leads: int = 12_000, seed: int = 0, on_progress: Cal
         raise DataError(f"--seed must be a whole number between 0 and {2**31 - 1:,}, got {seed}. Choose one in that range.")
     tell = on_progress or (lambda _doing, _share: None)
     tell("simulating", 0.0)
-    world = simulate(leads, seed)
+    world = simulate(leads, seed, end)
     _claim(out)
     rows = {}
     makers = (tables.leads_table, tables.accounts_table, tables.stages_table, tables.deals_table, tables.changes_table, tables.events_table)
@@ -64,9 +67,9 @@ def write_sample(out: Path, leads: int = 12_000, seed: int = 0, on_progress: Cal
         name = make.__name__.removesuffix("_table")
         tell(f"writing {name}", 0.2 + 0.08 * step)
         rows[name] = _write(out / f"{name}.csv", [make(world)])
-    (out / "truth" / "README.txt").write_text(_ABOUT.format(leads=leads, end=format_instant(END), seed=seed), encoding="utf-8")
+    (out / "truth" / "README.txt").write_text(_ABOUT.format(leads=leads, end=format_instant(end), seed=seed), encoding="utf-8")
     tell("computing the truth", 0.7)
-    moments = world.at(*(END - weeks * 7 * DAY for weeks in TRUTH_WEEKS_BACK))
+    moments = world.at(*(end - weeks * 7 * DAY for weeks in TRUTH_WEEKS_BACK))
     names = tables.lead_ids(leads)
     truths = _write(out / "truth" / "probabilities.csv", (_probabilities(moment, names) for moment in moments))
     tell("computing the truth", 0.85)
@@ -76,7 +79,7 @@ def write_sample(out: Path, leads: int = 12_000, seed: int = 0, on_progress: Cal
     prospects, opportunities, customers = (
         len(np.unique(lead[(after >= stage) & (after <= CUSTOMER)])) for stage in (PROSPECT, OPPORTUNITY, CUSTOMER)
     )
-    return SampleSummary(out, leads, seed, END, rows["accounts"], rows["events"], prospects, opportunities, customers, truths)
+    return SampleSummary(out, leads, seed, end, rows["accounts"], rows["events"], prospects, opportunities, customers, truths)
 
 
 def _claim(out: Path) -> None:

@@ -37,11 +37,16 @@ async def _held(request: Request, service: Service) -> Response:
 
 
 def _export(service: Service, id: str, form: str) -> Response:
-    held = _told(_settled(lambda: leads.held_on(service.store, id)))
+    held = _told(held_on(service, id))
     if form == "json":
         return answered(held)
     tables = {name: [found] if isinstance(found, dict) else found for name, found in held.items()}
     return Response(zip_of(tables), media_type="application/zip", headers={"Content-Disposition": 'attachment; filename="lead.zip"'})
+
+
+def held_on(service: Service, id: str) -> dict[str, Any]:
+    """All that is held on the lead of this id or alias, times in micros; blocking. Raises UnknownLead, Erased."""
+    return _settled(lambda: leads.held_on(service.store, id))
 
 
 def _told(held: Any) -> Any:
@@ -83,7 +88,7 @@ def _erased(service: Service, id: str, receipt_id: str) -> dict[str, Any]:
 
 async def _feedback(request: Request, service: Service) -> Response:
     body = await body_of(request, service)
-    return answered({"results": await asyncio.to_thread(_add_feedback, service, body, _name_of(request.state.caller))})
+    return answered({"results": await asyncio.to_thread(_add_feedback, service, body, name_of(request.state.caller))})
 
 
 def _add_feedback(service: Service, body: bytes, by: str | None) -> list[dict[str, Any]]:
@@ -96,11 +101,16 @@ def _add_feedback(service: Service, body: bytes, by: str | None) -> list[dict[st
 def _one(row: Row | ServiceError, service: Service, by: str | None, alone: bool) -> dict[str, Any]:
     """The only one is refused as a whole."""
     try:
-        return _kept(_checked(row, service.champion.funnel), service, by)
+        return keep_feedback(row, service, by)
     except ServiceError as error:
         if alone:
             raise
         return dict(error.document)
+
+
+def keep_feedback(row: Row | ServiceError, service: Service, by: str | None) -> dict[str, Any]:
+    """Check and store what `rows.FEEDBACK.check` made of one piece; blocking. Raises why it is refused."""
+    return _kept(_checked(row, service.champion.funnel), service, by)
 
 
 def _checked(row: Row | ServiceError, funnel: Funnel) -> Row:
@@ -126,7 +136,8 @@ def _kept(row: Row, service: Service, by: str | None) -> dict[str, Any]:
     return {"status": "created", "id": str(entry), "detail": None}
 
 
-def _name_of(caller: ApiKey | None) -> str | None:
+def name_of(caller: ApiKey | None) -> str | None:
+    """Who speaks, as feedback names them."""
     return None if caller is None else caller.owner or caller.name or None
 
 

@@ -5,7 +5,6 @@ import time
 from functools import cache, partial
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from fastapi import Request
 from fastapi.responses import Response
@@ -19,11 +18,13 @@ from serving.answers_ledger import HistoryAnswer, ReplayAnswer, StoredScore
 from serving.cursors import CURSOR, cursor_of, place_of
 from serving.errors import Erased, MalformedBody, NotScored, UnknownLead, UnknownScore, UnknownVersion
 from serving.explained import Explainer
-from serving.openapi import KEYED, REASONS, called
+from serving.openapi import KEYED, LANGUAGE, REASONS, called
 from serving.replay import SETTLING_SECONDS, replayed, scorer_of
+from serving.retelling import history_in, schema_of, stored, words_of
 from serving.routes import Route, Service, answered
 from serving.scorer import Scorer
 from serving.spool import waiting
+from serving.words import Words
 
 SHOWN, MOST_SHOWN = 50, 500
 _LOOK_SECONDS = 0.02
@@ -31,11 +32,12 @@ _LEAD_GONE = {404: "No such lead", 410: "The lead was erased"}
 
 
 async def _latest(request: Request, service: Service) -> Response:
-    return answered(await asyncio.to_thread(_stored_score, service.store, request.path_params["lead_id"]))
+    return answered(await asyncio.to_thread(stored_score, service, request.path_params["lead_id"], words_of(request)))
 
 
-def _stored_score(store: Store, given: str) -> dict[str, Any]:
-    lead_id = _resolved(store, given)
+def stored_score(service: Service, given: str, words: Words) -> dict[str, Any]:
+    """The latest score of the lead of this id or alias, as StoredScore; blocking. Raises UnknownLead, Erased, NotScored."""
+    store, lead_id = service.store, lead_id_of(service.store, given)
     row = queue.current(store, lead_id)
     if row is None:
         raise NotScored(
@@ -44,7 +46,7 @@ def _stored_score(store: Store, given: str) -> dict[str, Any]:
         )
     before = row["previous_score"]
     trend = None if before is None else row["score"] - before
-    answer: dict[str, Any] = orjson.loads(row["answer"])
+    answer = stored(row["answer"], schema_of(service.champion), words)
     return answer | {"trend": trend, "stale": _is_stale(store, lead_id)}
 
 
@@ -53,8 +55,8 @@ def _is_stale(store: Store, lead_id: str) -> bool:
         return connection.scalar(sa.select(PENDING.c.lead_id).where(PENDING.c.lead_id == lead_id)) is not None
 
 
-def _resolved(store: Store, given: str) -> str:
-    """The lead_id that an id or alias means."""
+def lead_id_of(store: Store, given: str) -> str:
+    """The lead_id that an id or alias means. Raises UnknownLead, Erased."""
     id = canonical(given) or given
     found = leads.resolve(store, [id]).get(id)
     if found is not None:
@@ -67,7 +69,7 @@ def _resolved(store: Store, given: str) -> str:
 def _scored_as(store: Store, given: str) -> str:
     """The same, also of a lead that the ledger alone knows: it was scored as it was sent, and never put into the store."""
     try:
-        return _resolved(store, given)
+        return lead_id_of(store, given)
     except UnknownLead:
         id = canonical(given) or given
         if ledger.of_lead(store, id, 1):
@@ -77,16 +79,18 @@ def _scored_as(store: Store, given: str) -> str:
 
 async def _history(request: Request, service: Service) -> Response:
     limit, after = _limit(request.query_params.get("limit")), place_of(request.query_params.get("cursor"))
-    return answered(await asyncio.to_thread(_explained, service, request.path_params["lead_id"], limit, after))
+    words = words_of(request)
+    return answered(await asyncio.to_thread(explained_history, service, request.path_params["lead_id"], limit, words, after))
 
 
-def _explained(service: Service, given: str, limit: int, after: Place | None) -> dict[str, Any]:
+def explained_history(service: Service, given: str, limit: int, words: Words, after: Place | None = None) -> dict[str, Any]:
+    """The lead's scores from the ledger and why each changed, as HistoryAnswer, told in `words`; blocking. Raises UnknownLead, Erased."""
     lead_id = _scored_as(service.store, given)
     found = ledger.of_lead(service.store, lead_id, limit + 1, after)
     page = found[:limit]
     explainer = Explainer(service.store, lead_id, cache(partial(_scorer, service)), service.now())
     cursor = cursor_of((page[-1].at, page[-1].score_id)) if len(found) > limit else None
-    return {"lead_id": lead_id, "items": explainer.history(page), "next_cursor": cursor}
+    return {"lead_id": lead_id, "items": history_in(explainer.history(page), schema_of(service.champion), words), "next_cursor": cursor}
 
 
 def _limit(text: str | None) -> int:
@@ -153,9 +157,10 @@ _PAGED = KEYED | _LEAD_GONE | {422: "limit or cursor is malformed"}
 _REPLAYED = KEYED | {404: "No such score, or its model is no longer held", 410: "The score's lead was erased", 422: "reasons is malformed"}
 ROUTES = (
     Route("/v1/leads/{lead_id}/score", "GET", "read", _latest,
-          called("lead_score", "The latest score of a lead", StoredScore, KEYED | _LEAD_GONE, tag="leads")),
+          called("lead_score", "The latest score of a lead", StoredScore, KEYED | _LEAD_GONE, tag="leads", parameters=[LANGUAGE])),
     Route("/v1/leads/{lead_id}/history", "GET", "read", _history,
-          called("lead_history", "The scores of a lead, and why each changed", HistoryAnswer, _PAGED, tag="leads", parameters=[_LIMIT, CURSOR])),
+          called("lead_history", "The scores of a lead, and why each changed", HistoryAnswer, _PAGED, tag="leads",
+                 parameters=[_LIMIT, CURSOR, LANGUAGE])),
     Route("/v1/scores/{score_id}", "GET", "read", _given_again,
           called("score_replay", "A score given again", ReplayAnswer, _REPLAYED, tag="scoring", parameters=[REASONS])),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from data import jobs, pending
 from data.contract import DataError, format_instant, parse_instant
-from data.store import Store
+from data.store import ApiKey, Store
 from serving.answers_operations import JobAnswer, JobsAnswer, JobStarted, PromotedAnswer, PromoteRequest, RetrainRequest
 from serving.errors import Conflict, MalformedBody, UnknownJob, UnknownVersion, malformed
 from serving.openapi import KEYED, called, posted
@@ -33,9 +33,13 @@ async def _retrain(request: Request, service: Service) -> Response:
     return answered({name: told[name] for name in _STARTED}, 202)
 
 
-def _caller(request: Request) -> str:
-    caller = getattr(request.state, "caller", None)
+def requested_by(caller: ApiKey | None) -> str:
+    """Who asks, as the histories of jobs and champions name them: never a person."""
     return "this machine" if caller is None else f"key {caller.id}"
+
+
+def _caller(request: Request) -> str:
+    return requested_by(getattr(request.state, "caller", None))
 
 
 async def _job(request: Request, service: Service) -> Response:
@@ -75,20 +79,29 @@ async def _promote(request: Request, service: Service) -> Response:
         asked = PromoteRequest.model_validate_json(await body_of(request, service) or b"{}")
     except ValidationError as error:
         raise malformed(error) from None
-    version, reason = request.path_params["version"], asked.reason or f"promoted by {_caller(request)}"
+    return answered(await promoted(service, request.path_params["version"], asked.reason or f"promoted by {_caller(request)}"))
+
+
+async def promoted(service: Service, version: str, reason: str) -> dict[str, Any]:
+    """Makes the version the champion; as `PromotedAnswer` says. Raises UnknownVersion."""
     try:
         await asyncio.to_thread(service.store.promote, version, reason)
     except DataError as error:
         raise UnknownVersion(str(error)) from None
-    return answered(await asyncio.to_thread(_moved, service.store, service.now()))
+    return await asyncio.to_thread(_moved, service.store, service.now())
 
 
 async def _rollback(request: Request, service: Service) -> Response:
+    return answered(await rolled_back(service, f"rolled back by {_caller(request)}"))
+
+
+async def rolled_back(service: Service, reason: str) -> dict[str, Any]:
+    """Lets what served before serve again; as `PromotedAnswer` says. Raises Conflict where nothing did."""
     try:
-        await asyncio.to_thread(service.store.rollback, f"rolled back by {_caller(request)}")
+        await asyncio.to_thread(service.store.rollback, reason)
     except DataError as error:
         raise Conflict(str(error)) from None
-    return answered(await asyncio.to_thread(_moved, service.store, service.now()))
+    return await asyncio.to_thread(_moved, service.store, service.now())
 
 
 def _moved(store: Store, now: int) -> dict[str, Any]:

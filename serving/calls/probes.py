@@ -1,17 +1,13 @@
-"""What serves and whether it does: `/v1/model`, the probes, and the contract's own documents."""
+"""Whether the service is well: the probes, and the contract's own documents."""
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
-from serving.answers import Health, ModelAnswer, Readiness
+from serving.answers import Health, Readiness
 from serving.exposition import CONTENT_TYPE, Exposition
-from serving.openapi import COUNTED, KEYED, UNLISTED, called, openapi_3_0, openapi_3_1
+from serving.openapi import COUNTED, UNLISTED, called, openapi_3_0, openapi_3_1
 from serving.reference import reference_page
 from serving.routes import Route, Service, answered
-
-
-async def _model(_: Request, service: Service) -> Response:
-    return answered(service.champion.take().model)
 
 
 async def _alive(_: Request, __: Service) -> Response:
@@ -47,7 +43,6 @@ async def _docs(request: Request, _: Service) -> Response:
 
 
 ROUTES = (
-    Route("/v1/model", "GET", "read", _model, called("model", "What serves, and how good it is", ModelAnswer, KEYED | {503: "No model serves yet"})),
     Route("/healthz", "GET", None, _alive, called("alive", "Whether the process is alive", Health, {})),
     Route("/readyz", "GET", None, _ready, called("ready", "Whether scores are given, and what is down", Readiness, {})),
     Route("/metrics", "GET", None, _metrics, COUNTED),

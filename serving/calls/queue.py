@@ -15,11 +15,14 @@ from fastapi.responses import Response
 
 from data.contract import format_instant
 from data.queue_pages import ACTIONS, GRADES, OPEN_STAGES, Page, Place, SnapshotGone, Sort, Wanted, page
+from features.schema import Schema
 from serving.answers_queue import QueueAnswer
 from serving.contract import MAX_NAME
 from serving.errors import CursorExpired, MalformedBody
-from serving.openapi import KEYED, called
+from serving.openapi import KEYED, LANGUAGE, called
+from serving.retelling import schema_of, stored, words_of
 from serving.routes import Route, Service, answered
+from serving.words import Words
 
 LIMIT, MOST = 50, 500
 MOST_CAPACITY = 1_000_000
@@ -67,7 +70,9 @@ class _Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
+    """One page of the queue as it was asked for; `capacity`: leads over all pages at most."""
+
     wanted: Wanted
     limit: int
     capacity: int | None
@@ -75,20 +80,34 @@ class _Asked:
     cursor: _Cursor | None
 
     @property
+    def given(self) -> int:
+        """Leads on the pages before."""
+        return self.cursor.given if self.cursor else 0
+
+    @property
     def size(self) -> int:
         """Leads of this page at most."""
-        given = self.cursor.given if self.cursor else 0
-        return self.limit if self.capacity is None else max(0, min(self.limit, self.capacity - given))
+        return self.limit if self.capacity is None else max(0, min(self.limit, self.capacity - self.given))
+
+    def next_cursor(self, found: Page) -> str | None:
+        """What asks for the page behind the one found; None where it is the last."""
+        given = self.given + len(found.rows)
+        ends = not found.more or given == self.capacity or not found.rows
+        return None if ends else _Cursor(found.snapshot, *found.end[self.wanted.sort], self.walk, given).text()
 
 
 async def _queue(request: Request, service: Service) -> Response:
-    asked, now = _asked(_parameters(request), service), service.now()
+    asked = asked_of(_parameters(request), service)
+    return answered(_document(asked, await asyncio.to_thread(walked, service, asked), schema_of(service.champion), words_of(request)))
+
+
+def walked(service: Service, asked: Asked) -> Page:
+    """The leads that were asked for; blocking. Raises CursorExpired."""
     after, snapshot = (Place(asked.cursor.key, asked.cursor.lead_id), asked.cursor.snapshot) if asked.cursor else (None, None)
     try:
-        found = await asyncio.to_thread(page, service.store, asked.wanted, asked.size, now, after, snapshot)
+        return page(service.store, asked.wanted, asked.size, service.now(), after, snapshot)
     except SnapshotGone:
         raise CursorExpired(f"the queue as it was at this cursor's first page is no longer kept: an hour is. {_START_AGAIN}") from None
-    return answered(_document(asked, found))
 
 
 def _parameters(request: Request) -> dict[str, str]:
@@ -103,7 +122,8 @@ def _parameters(request: Request) -> dict[str, str]:
     return dict(given)
 
 
-def _asked(given: Mapping[str, str], service: Service) -> _Asked:
+def asked_of(given: Mapping[str, str], service: Service) -> Asked:
+    """The parameters of `GET /v1/queue`, checked. Raises MalformedBody, and NoChampion or NotReady where `capacity=day` needs a policy."""
     wanted = Wanted(
         sort=_one_of(given, "sort", _SORTS) or "likelihood",  # type: ignore[arg-type]
         stage=_one_of(given, "stage", OPEN_STAGES),
@@ -114,7 +134,7 @@ def _asked(given: Mapping[str, str], service: Service) -> _Asked:
     )
     walk = blake2b(orjson.dumps([*astuple(wanted), given.get("capacity")]), digest_size=8).hexdigest()
     cursor = _Cursor.of(given["cursor"], walk) if "cursor" in given else None
-    return _Asked(wanted, _whole(given, "limit", MOST) or LIMIT, _capacity(given, service), walk, cursor)
+    return Asked(wanted, _whole(given, "limit", MOST) or LIMIT, _capacity(given, service), walk, cursor)
 
 
 def _one_of(given: Mapping[str, str], name: str, options: tuple[str, ...]) -> str | None:
@@ -156,31 +176,30 @@ def _capacity(given: Mapping[str, str], service: Service) -> int | None:
     return _whole(given, "capacity", MOST_CAPACITY, ", or day")
 
 
-def _document(asked: _Asked, found: Page) -> dict[str, Any]:
-    given = (asked.cursor.given if asked.cursor else 0) + len(found.rows)
-    ends = not found.more or given == asked.capacity or not found.rows
+def _document(asked: Asked, found: Page, schema: Schema | None, words: Words) -> dict[str, Any]:
     return {
-        "items": [_item(row) for row in found.rows],
-        "next_cursor": None if ends else _Cursor(found.snapshot, *found.end[asked.wanted.sort], asked.walk, given).text(),
+        "items": [_item(row, stored(row["answer"], schema, words), words) for row in found.rows],
+        "next_cursor": asked.next_cursor(found),
         "snapshot": found.snapshot,
         "freshness": {"oldest_scored_at": _time(found.oldest), "newest_scored_at": _time(found.newest), "pending": found.pending},
     }
 
 
 _AS_THEY_ARE = (
-    "lead_id", "stage", "transition", "probability", "low", "high", "horizon_days", "grade", "action", "recommended_stage", "next_step",
+    "lead_id", "stage", "transition", "probability", "low", "high", "horizon_days", "grade", "action", "recommended_stage",
     "owner", "value", "expected_value", "version", "override", "handled", "stale",
 )  # fmt: skip
 
 
-def _item(row: Mapping[str, Any]) -> dict[str, Any]:
+def _item(row: Mapping[str, Any], answer: Mapping[str, Any], words: Words) -> dict[str, Any]:
     before = row["previous_score"]
     return {name: row[name] for name in _AS_THEY_ARE} | {
         "score": round(row["score"]),
         "trend": None if before is None else round(row["score"] - before),
         "as_of": _time(row["as_of"]),
         "scored_at": _time(row["scored_at"]),
-        "reasons": [reason["text"] for reason in orjson.loads(row["answer"])["reasons"][:TOP_REASONS]],
+        "next_step": words.text(row["next_step"]) if row["next_step"] else None,
+        "reasons": [reason["text"] for reason in answer["reasons"][:TOP_REASONS]],
     }
 
 
@@ -216,5 +235,5 @@ _REFUSALS = KEYED | {410: "The cursor is too old", 422: "A parameter is malforme
 
 ROUTES = (
     Route("/v1/queue", "GET", "read", _queue,
-          called("queue", "Open leads, the best first", QueueAnswer, _REFUSALS, tag="queue", parameters=list(PARAMETERS))),
+          called("queue", "Open leads, the best first", QueueAnswer, _REFUSALS, tag="queue", parameters=[*PARAMETERS, LANGUAGE])),
 )  # fmt: skip

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from serving.answers import BatchAnswer, ScoreAnswer
 from serving.contract import BatchRequest, ScoreRequest
 from serving.errors import InternalError, MalformedBody, ServiceError, malformed
-from serving.openapi import REASONS, SCORE_EXAMPLE, posted
+from serving.openapi import LANGUAGE, REASONS, SCORE_EXAMPLE, posted
+from serving.retelling import answer_in, words_of
 from serving.routes import Route, Service, answered, body_of
 from serving.scorer import Scored, Scorer
 
@@ -31,7 +32,7 @@ async def _score(request: Request, service: Service) -> Response:
         raise malformed(error) from None
     answer, record = scorer.score(asked, service.now(), everything)
     await service.spool.keep((record,))
-    return answered(answer)
+    return answered(answer_in(answer, scorer.bundle.schema, words_of(request)))
 
 
 async def _score_batch(request: Request, service: Service) -> Response:
@@ -48,7 +49,8 @@ async def _score_batch(request: Request, service: Service) -> Response:
         found += _scored(scorer, portion, now, everything)
     records = [one[1] for one in found if not isinstance(one, ServiceError)]
     await service.spool.keep(records)
-    return answered({"results": [one.document if isinstance(one, ServiceError) else one[0] for one in found]})
+    schema, words = scorer.bundle.schema, words_of(request)
+    return answered({"results": [one.document if isinstance(one, ServiceError) else answer_in(one[0], schema, words) for one in found]})
 
 
 def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -103,8 +105,8 @@ def _wants_all(request: Request) -> bool:
 
 ROUTES = (
     Route("/v1/score", "POST", "score", _score,
-          posted("score", "Score one lead", ScoreRequest, ScoreAnswer, SCORE_EXAMPLE, tag="scoring", parameters=[REASONS])),
+          posted("score", "Score one lead", ScoreRequest, ScoreAnswer, SCORE_EXAMPLE, tag="scoring", parameters=[REASONS, LANGUAGE])),
     Route("/v1/score/batch", "POST", "score", _score_batch,
           posted("score_batch", "Score up to 1,000 leads", BatchRequest, BatchAnswer, {"items": [SCORE_EXAMPLE]}, tag="scoring",
-                 parameters=[REASONS])),
+                 parameters=[REASONS, LANGUAGE])),
 )  # fmt: skip
