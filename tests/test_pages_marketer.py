@@ -1,6 +1,7 @@
 """A marketer's month in a real browser: read the model's page, retrain, compare, promote, roll back, send the report; the training is a real one, by
 a worker in a process of its own. Then the same move in Swedish on a phone, and the report as those see it whom it is sent to."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from worlds import World, at_home, raised
 LEADS = 300
 TRAINED_WITHIN = 480_000
 """Milliseconds; it takes a twentieth of that on an idle machine."""
+NOT_PROMOTED = re.compile(r"Version (\d+) was not promoted")
+"""Other tests of this process have versions of their own in the sample's MLflow, so the number is whatever comes next."""
 EXCLUDED = [name for name in EVENT_TYPES if name not in ("email_reply", "pricing_page_view", "email_open")]
 
 
@@ -91,15 +94,18 @@ def test_a_month(chromium: Browser, origin: str, home: Path, secret: str) -> Non
             page.wait_for_url("**/jobs/*")
             fine(watched)
             expect(page.locator("progress, [role=progressbar]").first).to_be_visible(timeout=TRAINED_WITHIN)
-            expect(page.locator("#job")).to_contain_text("Version 2 was not promoted", timeout=TRAINED_WITHIN)
+            expect(page.locator("#job")).to_contain_text(NOT_PROMOTED, timeout=TRAINED_WITHIN)
+            said = NOT_PROMOTED.search(page.locator("#job").inner_text())
         expect(page.locator("#log")).not_to_be_empty()
+        assert said is not None
+        trained = said[1]
         assert serves(home) == "1"
 
         page.get_by_role("link", name="See how good the models are").click()
         page.wait_for_url("**/model")
-        expect(page.get_by_role("heading", name="Version 2 asks to serve")).to_be_visible()
-        move(page, "Promote 2", "Promote version 2", "It knows this year's leads")
-        assert serves(home) == "2"
+        expect(page.get_by_role("heading", name=f"Version {trained} asks to serve")).to_be_visible()
+        move(page, f"Promote {trained}", f"Promote version {trained}", "It knows this year's leads")
+        assert serves(home) == trained
         expect(page.get_by_role("cell", name="It knows this year's leads")).to_be_visible()
         move(page, "Roll back to version 1", "Roll back to version 1")
         assert serves(home) == "1"
