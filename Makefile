@@ -9,7 +9,7 @@ BIN := .venv/bin
 CODE := leadscore.py data features training registry serving
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test proofs lint bench lock clean
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
@@ -21,8 +21,12 @@ lint: .venv/.installed  ## style and types, nothing is changed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint .venv/.warm  ## style, types, and every test with coverage
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+test: .venv/.installed  ## style, types, and every test but the long proofs, with coverage
+	@$(MAKE) -j2 lint .venv/.warm
+	@$(BIN)/pytest -q -m "not proof" -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+
+proofs: .venv/.warm  ## the long proofs that do not fit into `make test`
+	@$(BIN)/pytest -q -m proof
 
 bench: .venv/.warm  ## the measurements of benchmarks/README.md
 	@shopt -s nullglob; \
@@ -43,6 +47,7 @@ clean:  ## remove .venv and every cache
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage dist
 	find $(CODE) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The lock is whole, so nothing is resolved, and a module is compiled when it is first imported: most of them never are.
 # The stamp is a copy of the lock. A changed lock makes a new environment: what is no longer locked goes, so that everybody has the same one.
 .venv/.locked: requirements/dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -62,7 +67,7 @@ clean:  ## remove .venv and every cache
 KERNELS := $(shell grep -rl --include='*.py' njit data features registry training)
 .venv/.warm: .venv/.installed $(KERNELS) $(wildcard */warm.py)
 	@$(BIN)/python -m compileall -q $(CODE)
-	@find data/sample -name '*.nb?' -delete # its kernels call each other across files, which numba's cache does not notice
+	@find data/sample features -name '*.nb?' -delete # their kernels call each other across files, which numba's cache does not notice
 	@$(BIN)/python -m serving.warm
 	@$(BIN)/python -m training.warm
 	@touch $@

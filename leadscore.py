@@ -56,7 +56,8 @@ def _told(error: BaseException) -> str:
         case KeyboardInterrupt():
             return "stopped before it was done."
         case ModuleNotFoundError():
-            return f"this command needs {error.name}, which is not installed here. Install it with: pip install 'leadscore[train]'"
+            extra = "cluster" if error.name in ("dask", "distributed") else "train"
+            return f"this command needs {error.name}, which is not installed here. Install it with: pip install 'leadscore[{extra}]'"
         case OSError(filename=str(name), strerror=str(why)):
             return f"{name} can't be used: {why}. Check that it is there, that it may be written, and that the disk has room."
     return str(error)
@@ -163,6 +164,7 @@ def _train(commands: Commands) -> None:
     _flat(added)
     _tuning(added)
     _promotion(added)
+    _cluster(added)
     added.add_argument("--seed", type=_SEED, default=0, help="the same data and seed make the same models (default 0)")
     added.add_argument("--json", metavar="FILE", help="write the report as JSON, too; - for standard output")
 
@@ -183,6 +185,10 @@ def _tuning(added: argparse.ArgumentParser) -> None:
     )
 
 
+def _cluster(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--cluster", metavar="URL", help="work on the Dask cluster of this scheduler, such as tcp://scheduler:8786 (default: here)")
+
+
 def _evaluate(commands: Commands) -> None:
     added = _command(commands, "evaluate", "judge a version on what came after its training, and say whether to retrain", evaluate)
     _dataset(added)
@@ -196,6 +202,7 @@ def _score(commands: Commands) -> None:
     added.add_argument("--out", metavar="FILE", required=True, help=".csv or .parquet")
     added.add_argument("--as-of", metavar="T", help="the instant of knowledge, ISO-8601 (default: the end of the data)")
     added.add_argument("--version", metavar="V", help="the bundle version (default: the champion)")
+    _cluster(added)
 
 
 def _report(commands: Commands) -> None:
@@ -303,7 +310,8 @@ def train(arguments: argparse.Namespace) -> int:
 
     flat = flat_columns(arguments.outcome, arguments.id, arguments.group, arguments.ordered)
     tuning = Tuning(arguments.time_budget, arguments.trials)
-    return run(arguments.dataset, arguments.config, arguments.mapping, arguments.promote, arguments.seed, arguments.json, flat, tuning)
+    where = (arguments.dataset, arguments.config, arguments.mapping)
+    return run(*where, arguments.promote, arguments.seed, arguments.json, flat, tuning, arguments.cluster)
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -315,7 +323,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
 def score(arguments: argparse.Namespace) -> int:
     from serving.commands import score as run
 
-    return run(arguments.dataset, arguments.config, arguments.mapping, arguments.out, arguments.as_of, arguments.version)
+    where = (arguments.dataset, arguments.config, arguments.mapping)
+    return run(*where, arguments.out, arguments.as_of, arguments.version, arguments.cluster)
 
 
 def report(arguments: argparse.Namespace) -> int:

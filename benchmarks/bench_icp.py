@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from data.dataset import read_dataset
 from data.funnel import Funnel
 from data.sample import write_sample
-from features.tables import Cohort, cohort_of
+from features.rows import Cohort
+from features.tables import cohort_of
 from registry.profile import Profile
 from training.icp import Followed, followed, learn_profile
 from training.leaks import Studied

@@ -59,7 +59,7 @@ def said_by_others(part: Dataset, world: TrueWorld, transition: str, lead_ids: l
     marks = landmarks(cohort.timeline, stood[first], END)
     told = outcome(cohort.timeline, [Hop(stood[first], stood[first + 1], HORIZONS[transition])], marks.lead, marks.as_of, END)
     kept = marks.where(told.counts)
-    sample = Sample(compute(schema, cohort.timeline, cohort.known, kept.lead, kept.as_of), told.y[told.counts], kept.lead, kept.as_of)
+    sample = Sample(compute(schema, cohort, kept.lead, kept.as_of), told.y[told.counts], kept.lead, kept.as_of)
     base = 1 / (1 + np.exp(-fit_base_rate(sample.y, np.ones(sample.y.size)).value))
     asked = rows_at_the_end(Bundle(schema, (), (), {}, {}), cohort_of(world.dataset, schema), lead_ids)
     found = {"base rate": np.full(len(lead_ids), base)}

@@ -28,8 +28,8 @@ from data.funnel import Funnel
 from data.sample import World, simulate, write_sample
 from data.sample.parameters import END
 from data.sample.people import EMAILS, PHONES
-from features.rows import compute
-from features.tables import Cohort, cohort_of
+from features.rows import Cohort, compute
+from features.tables import cohort_of
 from registry.bundle import Bundle
 from serving.scorer import Scorer
 from training.run import train
@@ -81,7 +81,7 @@ def monday_of(scorer: Scorer, cohort: Cohort, worth: Mapping[int, float], as_of:
     leads, called, found = list[int](), list[bool](), {rule: list[float]() for rule in ("expected value", "likeliest", "highest score")}
     for stage in STAGES:
         open_ = every[code == scorer.bundle.schema.stage_code(stage)]
-        X = compute(scorer.bundle.schema, cohort.timeline, cohort.known, open_, np.full(open_.size, as_of, np.int64))
+        X = compute(scorer.bundle.schema, cohort, open_, np.full(open_.size, as_of, np.int64))
         for lead, told in zip(open_.tolist(), scorer.judge(stage, X, with_reasons=False), strict=True):
             leads.append(lead)
             called.append(told["recommendation"]["action"] in CALLED)

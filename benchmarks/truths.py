@@ -14,8 +14,8 @@ from data.dataset import Dataset, read_dataset
 from data.funnel import Funnel
 from data.sample import write_sample
 from data.sample.parameters import END
-from features.rows import Rows, compute
-from features.tables import Cohort, cohort_of
+from features.rows import Cohort, Rows, compute
+from features.tables import cohort_of
 from registry.bundle import Bundle, HopModel
 
 TRANSITIONS = ("lead->prospect", "prospect->opportunity")
@@ -61,7 +61,7 @@ def rows_at_the_end(bundle: Bundle, cohort: Cohort, lead_ids: list[str]) -> Rows
     """What the bundle's features say of these leads at the end of the world, (n, p)."""
     place = {name: i for i, name in enumerate(cohort.lead_ids)}
     lead = np.array([place[name] for name in lead_ids], np.int64)
-    return compute(bundle.schema, cohort.timeline, cohort.known, lead, np.full(lead.size, END, np.int64))
+    return compute(bundle.schema, cohort, lead, np.full(lead.size, END, np.int64))
 
 
 def answers(bundle: Bundle, world: TrueWorld) -> Iterator[tuple[str, HopModel, Rows, Floats]]:

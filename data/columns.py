@@ -1,7 +1,7 @@
 """A column of any type -> canonical text, micros or numbers, vectorised; what can't be read is marked, never guessed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from data.arrow import Column, Mask, array, as_mask, is_any, pc
 from data.contract import DAY, MISSING, WHITESPACE, WHOLE_NUMBER, DataError, canonical, parse_instant
+from data.plain_texts import are_plain
 
 Micros = npt.NDArray[np.int64]
 
@@ -98,18 +99,40 @@ def number_column(column: Column) -> Numbers:
     return Numbers(values, np.isnan(values) & ~missing)
 
 
-def without_decimal_commas(column: Column, delimiter: str | None) -> Column:
-    """`1.234,5` -> `1234.5`, where every value of the column reads as a number that way and no other reading is likely.
+def plain_numbers(column: Column) -> Column:
+    """`1.234,5` -> `1234.5`, whatever else may stand there."""
+    plain: Column = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
+    return plain
+
+
+class DecimalCommas:
+    """Finds the columns of a file with decimal commas while its rows go by.
 
     With `,` as the separator at least one value must be unmistakable (`12,5`, `1.234,5`); `1,234` alone is left as it is.
     """
-    if delimiter is None or not pa.types.is_string(column.type):
-        return column
-    sample = column.slice(0, _SAMPLE)
-    if not _reads_as_european(sample, delimiter, whole=False) or not _reads_as_european(column, delimiter, whole=True):
-        return column
-    plain: Column = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
-    return plain
+
+    def __init__(self, delimiter: str | None) -> None:
+        self._delimiter = delimiter
+        self._proved: dict[str, bool] | None = None
+
+    def see(self, columns: Mapping[str, Column]) -> None:
+        """The next rows: always the same columns."""
+        if self._delimiter is None:
+            return
+        if self._proved is None:
+            texts = [name for name, column in columns.items() if pa.types.is_string(column.type)]
+            self._proved = {name: False for name in texts if _european(columns[name].slice(0, _SAMPLE)) is not None}
+        for name, proved in list(self._proved.items()):
+            values = _european(columns[name])
+            if values is None:
+                del self._proved[name]
+            elif not proved:
+                proof = pc.match_substring_regex(values, _SURELY_EUROPEAN) if self._delimiter == "," else pc.match_substring(values, ",")
+                self._proved[name] = is_any(proof)
+
+    def found(self) -> list[str]:
+        """The columns in which every value seen reads as a number that way, and one of them as nothing else."""
+        return [name for name, proved in (self._proved or {}).items() if proved]
 
 
 def is_number(text: Column) -> Column:
@@ -118,13 +141,10 @@ def is_number(text: Column) -> Column:
     return numeric
 
 
-def _reads_as_european(column: Column, delimiter: str, whole: bool) -> bool:
-    """Whether all values have that form; of the `whole` column one must have a comma, and be unmistakable where needed."""
-    values = text_column(column).drop_null()
-    if not pc.all(pc.match_substring_regex(values, _EUROPEAN)).as_py():
-        return False
-    proof = pc.match_substring_regex(values, _SURELY_EUROPEAN) if delimiter == "," else pc.match_substring(values, ",")
-    return not whole or is_any(proof)
+def _european(column: Column) -> "Column | None":
+    """The values of the column as text; None where one of them has not that form."""
+    values: Column = text_column(column).drop_null()
+    return values if pc.all(pc.match_substring_regex(values, _EUROPEAN)).as_py() is not False else None
 
 
 def _nested_text(value: object) -> str | None:
@@ -142,6 +162,8 @@ def _mapped(column: Column, rule: Callable[[Any], str | None]) -> Column:
 
 
 def _canonical_chunk(chunk: Any) -> Any:
+    if len(chunk) > _SAMPLE and are_plain(chunk):
+        return chunk
     coded = chunk.dictionary_encode() if len(chunk) > _SAMPLE and _repeats(chunk) else None
     if coded is not None:
         return _canonical_values(coded.dictionary).take(coded.indices)

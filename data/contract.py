@@ -14,6 +14,9 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 STAGES = ("lead", "prospect", "opportunity", "customer")
 EXITS = ("disqualified", "lost")
+MOST_COLLEAGUES = 1_000
+"""An account at which more leads ever stood is none whose people know each other, such as `unknown` or a provider of mail boxes: nobody there is a
+colleague."""
 
 WHITESPACE = " \t\r\n\v\f\u00a0\ufeff\u200b"
 MISSING = frozenset({"", "null", "none", "nan", "n/a", "-", "#n/a"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from data.arrow import pc
+from data.arrow import Column, pc
 from data.contract import TABLES, DataError
 from data.files import ROW
 from data.folder import Origin, find_origins, open_folder
@@ -77,7 +77,7 @@ def read_dataset(
     expected = {"leads", *(name for name in TABLES if origins[name])}
     tables, report = assembled(read, expected, folder.resolve().name, funnel, clock() if now is None else now, inspection, tell)
     tell("computing the digest")
-    return Dataset(**tables, digest=_digest(folder, origins, funnel, mapping)), report
+    return Dataset(**tables, digest=digest_of(folder, origins, funnel, mapping)), report
 
 
 def assembled(
@@ -88,12 +88,27 @@ def assembled(
     A table is broken where it is `expected` and can't be typed. `source` names the files of rejected rows; None: they stay where they are, and no
     file is written. Raises InvalidDataset.
     """
+    tables, rows = settled(read, expected, funnel, now, inspection, tell)
+    return tables, reported(source, rows, inspection)
+
+
+def settled(
+    read: Callable[[str], pa.Table | None],
+    expected: set[str],
+    funnel: Funnel,
+    now: int,
+    inspection: Inspection,
+    tell: Progress,
+    elsewhere: "Column | None" = None,
+) -> tuple[dict[str, pa.Table], dict[str, int]]:
+    """The tables, typed and checked, and how many rows of each were read: of a whole dataset, or of a part in which all rows of a lead, of its
+    account's other leads and of their accounts are. `elsewhere` are ids of events whose first row is in another part. Notes what is wrong."""
     tables: dict[str, pa.Table] = {}
     rows: dict[str, int] = {}
     broken: set[str] = set()
     for name in TABLES:
         raw = read(name)
-        typed = None if raw is None else typed_table(name, raw, now, inspection)
+        typed = None if raw is None else typed_table(name, raw, now, inspection, elsewhere)
         if raw is not None:
             rows[name] = raw.num_rows
         if typed is None and name in expected:
@@ -101,16 +116,17 @@ def assembled(
         tables[name] = empty_table(name) if typed is None else typed
     tell("checking the tables against each other")
     check_together(tables, broken, funnel, inspection)
+    return {name: _bare(table) for name, table in tables.items()}, rows
+
+
+def reported(source: str | None, rows: dict[str, int], inspection: Inspection) -> Report:
+    """The report on all that was noted, with the files of rejected rows; raises InvalidDataset where a rule that stops is broken."""
     warn_once(inspection)
-    report = _report(source, rows, inspection)
+    files = {} if source is None else _rejects_files(source, inspection)
+    report = Report(tuple(inspection.errors), tuple(inspection.warnings), rows, inspection.rejected(), files)
     if not report.ok:
         raise InvalidDataset(report)
-    return {name: _bare(table) for name, table in tables.items()}, report
-
-
-def _report(source: str | None, rows: dict[str, int], inspection: Inspection) -> Report:
-    files = {} if source is None else _rejects_files(source, inspection)
-    return Report(tuple(inspection.errors), tuple(inspection.warnings), rows, inspection.rejected(), files)
+    return report
 
 
 def _rejects_files(source: str, inspection: Inspection) -> dict[str, str]:
@@ -130,7 +146,8 @@ def _write_rejects(source: str, table: str, parts: list[pa.Table]) -> Path:
     path = _rejects_path(source, table)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pyarrow.csv.write_csv(pa.concat_tables(parts, promote_options="permissive"), path)
+        rows = pa.concat_tables(parts, promote_options="permissive")
+        pyarrow.csv.write_csv(rows.take(pc.sort_indices(rows, sort_keys=[("file", "ascending"), ("row", "ascending")])), path)
     except OSError as error:
         raise DataError(f"the rejected rows can't be written to {path}: {error.strerror}. Set LEADSCORE_HOME.") from None
     return path
@@ -140,7 +157,8 @@ def _bare(table: pa.Table) -> pa.Table:
     return table.drop_columns([name for name in (ROW, FILE) if name in table.column_names]).combine_chunks()
 
 
-def _digest(folder: Path, origins: dict[str, tuple[Origin, ...]], funnel: Funnel, mapping: DatasetMapping | None) -> str:
+def digest_of(folder: Path, origins: dict[str, tuple[Origin, ...]], funnel: Funnel, mapping: DatasetMapping | None) -> str:
+    """The sha256 of the files and of what says how they are read."""
     words = {"stages": funnel.stage_words, "exits": funnel.exit_words}
     settings = [words, mapping.model_dump(mode="json") if mapping else None]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

@@ -5,9 +5,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from secrets import token_hex
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from data.contract import DataError
@@ -25,6 +27,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} must be UTF-8 text, and is not. Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{path} is not valid TOML: {error}. Text goes in quotes, lists in [ ].") from None
+
+
+def write_json(path: Path, document: Any) -> None:
+    """A small JSON file, whole or not at all, whoever else writes it at the same time."""
+    new = path.with_name(f".{path.name}.{token_hex(4)}.new")
+    new.write_bytes(orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS))
+    new.replace(path)
 
 
 def parse_document(model: type[Model], document: Mapping[str, Any], where: str) -> Model:

@@ -5,6 +5,8 @@ from collections.abc import Collection
 import orjson
 import sqlalchemy as sa
 
+from data import pending
+from data.colleagues import colleagues
 from data.engine import BUSY_MILLISECONDS
 from data.ids import names_of, resolved
 from data.items import is_text, show
@@ -33,7 +35,9 @@ _OF_A_LEAD = (LEADS, EVENTS, STAGES, DEALS, FEEDBACK, QUEUE, PENDING, DELIVERIES
 
 
 def erase(store: Store, lead_id: str, now: int) -> dict[str, int]:
-    """Erase the lead of this id or alias from every table; {table: rows erased}. The account stays.
+    """Erase the lead of this id or alias from every table; {table: rows erased}. The account stays. The scores of others there counted what
+    this one did: those that share its account now are marked at once, if these are no more than `colleagues.MOST_AT_ACCOUNT`; all others are rescored
+    by the nightly sweep.
 
     Its ids and aliases are refused from now on, its scores are known as erased. Again: erases what came since. Raises UnknownLead where nothing
     is held and nothing was erased. On SQLite the bytes are overwritten, and gone from the write-ahead log when this returns; or, where somebody has
@@ -54,7 +58,9 @@ def _erase(connection: sa.Connection, given: str, now: int) -> dict[str, int]:
     hold(connection, alone=True)
     lead_id = resolved(connection, {given}).get(given, given)
     names = {given} | names_of(connection, lead_id)
+    others = set(colleagues(connection, names)) - names
     counts = _erase_rows(connection, names, now)
+    pending.mark(connection, (), now, pending.SWEPT, quiet=False, others=others)
     if not any(counts.values()) and not erased_among(connection, {given}):
         raise UnknownLead(f"nothing is held on a lead {show(given)}, so there is nothing to erase.")
     _forget_mentions(connection, names)

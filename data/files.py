@@ -2,7 +2,8 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +14,15 @@ import pyarrow.parquet
 
 from data.arrow import array, is_any, pc
 from data.contract import WHITESPACE
-from data.sniffing import EmptyFile, UnreadableFile, decoded, delimiter_of, encoding_of, refuse_other_kinds, start_of_utf8
+from data.recoding import Recoded, is_utf8, recoded_start
+from data.sniffing import EmptyFile, UnreadableFile, delimiter_of, encoding_of, refuse_other_kinds, start_of_utf8
 
 ROW = "\0row"
 MAX_COLUMNS = 10_000
 MAX_ROW_BYTES = 16 << 20
 _HEAD_BYTES = MAX_ROW_BYTES
 _SWALLOWED_LINES = 3
+_PARQUET_ROWS = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +46,98 @@ class Part:
     renamed: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class Stream:
+    """One file, batch by batch, in memory bounded by a block of it. `ragged` grows and `unnamed` (columns without a name and, so far, a value)
+    shrinks while it is read."""
+
+    name: str
+    encoding: str
+    delimiter: str | None
+    renamed: tuple[str, ...]
+    columns: tuple[str, ...]
+    batches: Iterator[pa.Table]
+    ragged: list[RaggedRow] = field(default_factory=list)
+    unnamed: set[str] = field(default_factory=set)
+    _rows: int = 2
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Tables of at least no row, the first always there; raises UnreadableFile with a message for people."""
+        try:
+            for table in self.batches:
+                self.unnamed -= {name for name in self.unnamed if is_any(pc.not_equal(table[name], ""))}
+                yield self._numbered(table)
+        except _UNREADABLE as error:
+            raise _unreadable(self.name, error) from error
+
+    def _numbered(self, table: pa.Table) -> pa.Table:
+        """With the number of each row in the file; those of ragged rows are gaps."""
+        gaps = [row.row for row in self.ragged if row.row >= self._rows]
+        numbers = np.setdiff1d(np.arange(self._rows, self._rows + table.num_rows + len(gaps)), gaps, assume_unique=True)[: table.num_rows]
+        self._rows = int(numbers[-1]) + 1 if numbers.size else self._rows
+        return table.append_column(ROW, array(numbers))
+
+
+_UNREADABLE = (pa.ArrowException, OSError, EOFError, MemoryError)
+
+
 def read_file(path: Path, name: str) -> Part:
     """The file as a Part; raises UnreadableFile (EmptyFile where nothing is in it) with a message for people."""
+    stream = stream_of(path, name)
+    tables = list(stream)
+    table = pa.concat_tables(tables).drop_columns(sorted(stream.unnamed))
+    return Part(name, table, stream.encoding, stream.delimiter, tuple(stream.ragged), stream.renamed)
+
+
+def stream_of(path: Path, name: str) -> Stream:
+    """The file as a Stream; raises UnreadableFile (EmptyFile where nothing is in it) with a message for people."""
     try:
         if path.stat().st_size == 0:
             raise EmptyFile(f"{name} is empty (0 bytes). Export it again, with a header row.")
-        return _read_parquet(path, name) if path.suffix.lower() == ".parquet" else _read_csv(path, name)
-    except (pa.ArrowException, OSError, EOFError, MemoryError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise UnreadableFile(f"{name} can't be read: {reason}. Export it again, or check the disk and its rights.") from error
+        return _open_parquet(path, name) if path.suffix.lower() == ".parquet" else _open_csv(path, name)
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from error
 
 
-def _read_parquet(path: Path, name: str) -> Part:
+def _unreadable(name: str, error: BaseException) -> UnreadableFile:
+    reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return UnreadableFile(f"{name} can't be read: {reason}. Export it again, or check the disk and its rights.")
+
+
+def _open_parquet(path: Path, name: str) -> Stream:
     with pa.parquet.ParquetFile(path) as file:
-        _check_width(len(file.schema_arrow), name)
-        table = file.read()
-    names, renamed = _tidy_names(table.column_names)
-    return Part(name, _numbered(table.rename_columns(names), ()), renamed=renamed)
+        schema = file.schema_arrow
+    _check_width(len(schema), name)
+    names, renamed = _tidy_names(schema.names)
+    return Stream(name, "Parquet", None, renamed, tuple(names), _parquet_batches(path, names))
 
 
-def _read_csv(path: Path, name: str) -> Part:
-    compression: Any = "gzip" if _starts(path, b"\x1f\x8b") else None
-    with pa.input_stream(str(path), compression=compression) as stream:
+def _parquet_batches(path: Path, names: list[str]) -> Iterator[pa.Table]:
+    with pa.parquet.ParquetFile(path) as file:
+        yield file.schema_arrow.empty_table().rename_columns(names)
+        for batch in file.iter_batches(_PARQUET_ROWS):
+            yield pa.Table.from_batches([batch]).rename_columns(names)
+
+
+def _open_csv(path: Path, name: str) -> Stream:
+    gzipped = _starts(path, b"\x1f\x8b")
+    with _bytes_of(path, gzipped) as stream:
         head = stream.read(_HEAD_BYTES)
     refuse_other_kinds(head, name)
     encoding = encoding_of(head)
     if encoding in ("UTF-8", "UTF-8-BOM"):
-        try:
-            with pa.input_stream(str(path), compression=compression) as stream:
-                return _parse_csv(stream, start_of_utf8(head), name, encoding)
-        except (UnicodeDecodeError, pa.ArrowInvalid) as error:
-            if isinstance(error, pa.ArrowInvalid) and "UTF8" not in str(error):
-                raise
-    with pa.input_stream(str(path), compression=compression) as stream:
-        text, encoding = decoded(stream.read(), encoding, name)
-    return _parse_csv(pa.BufferReader(text.encode()), text[:_HEAD_BYTES], name, encoding)
+        with _bytes_of(path, gzipped) as stream:
+            plain = is_utf8(stream)
+        if plain:
+            return _csv_stream(lambda: _bytes_of(path, gzipped), start_of_utf8(head), name, encoding)
+    with _bytes_of(path, gzipped) as stream:
+        start, encoding = recoded_start(stream, encoding, name, _HEAD_BYTES)
+    return _csv_stream(lambda: Recoded(_bytes_of(path, gzipped), encoding, name), start, name, encoding)
+
+
+def _bytes_of(path: Path, gzipped: bool) -> Any:
+    compression: Any = "gzip" if gzipped else None
+    return pa.input_stream(str(path), compression=compression)
 
 
 def _starts(path: Path, magic: bytes) -> bool:
@@ -85,13 +145,17 @@ def _starts(path: Path, magic: bytes) -> bool:
         return file.read(len(magic)) == magic
 
 
-def _parse_csv(source: Any, head: str, name: str, encoding: str) -> Part:
+def _csv_stream(source: Callable[[], Any], head: str, name: str, encoding: str) -> Stream:
     delimiter = delimiter_of(head)
     header = _first_row(head, delimiter, name)
     _check_width(len(header), name)
     names, renamed = _tidy_names(header)
     ragged: list[RaggedRow] = []
+    unnamed = {names[place] for place, column in enumerate(header) if not column.strip(WHITESPACE)}
+    return Stream(name, encoding, delimiter, renamed, tuple(names), _csv_batches(source, delimiter, names, ragged, name), ragged, unnamed)
 
+
+def _csv_batches(source: Callable[[], Any], delimiter: str, names: list[str], ragged: list[RaggedRow], name: str) -> Iterator[pa.Table]:
     def reject(row: pyarrow.csv.InvalidRow) -> Literal["skip"]:
         found = f"{row.actual_columns} fields where the header has {row.expected_columns}"
         ragged.append(RaggedRow(row.number or 0, found, row.text))
@@ -101,14 +165,17 @@ def _parse_csv(source: Any, head: str, name: str, encoding: str) -> Part:
     convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
     read = pyarrow.csv.ReadOptions(use_threads=False, block_size=MAX_ROW_BYTES, column_names=names, skip_rows_after_names=1)
     try:
-        table = pyarrow.csv.read_csv(source, read_options=read, parse_options=options, convert_options=convert)
+        with source() as stream, pyarrow.csv.open_csv(stream, read_options=read, parse_options=options, convert_options=convert) as batches:
+            yield batches.schema.empty_table()
+            for batch in batches:
+                table = pa.Table.from_batches([batch])
+                _refuse_open_quote(table, [], delimiter, name)
+                yield table
+            _refuse_open_quote(batches.schema.empty_table(), ragged, delimiter, name)
     except pa.ArrowInvalid as error:
         if "straddl" in str(error) or "out of sync" in str(error):
             raise UnreadableFile(_too_long(name)) from None
         raise
-    _refuse_open_quote(table, ragged, delimiter, name)
-    rows = tuple(ragged)
-    return Part(name, _numbered(_without_empty_unnamed(table, header), rows), encoding, delimiter, rows, renamed)
 
 
 def _too_long(name: str) -> str:
@@ -172,16 +239,3 @@ def _tidy_names(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
         seen.add(unique)
         tidy.append(unique)
     return tidy, tuple(repeated)
-
-
-def _without_empty_unnamed(table: pa.Table, header: list[str]) -> pa.Table:
-    """Drops columns that have neither a name nor a value: what a separator at each line's end makes."""
-    unnamed = [place for place, name in enumerate(header) if not name.strip(WHITESPACE)]
-    empty = [place for place in unnamed if all(not value for value in table.column(place).unique().to_pylist())]
-    return table.drop_columns([table.column_names[place] for place in empty]) if empty else table
-
-
-def _numbered(table: pa.Table, ragged: tuple[RaggedRow, ...]) -> pa.Table:
-    gaps = [row.row for row in ragged]
-    numbers = np.setdiff1d(np.arange(2, table.num_rows + len(gaps) + 2), gaps, assume_unique=True)
-    return table.append_column(ROW, array(numbers))

@@ -15,7 +15,7 @@ from data.home import leadscore_home
 from data.policy import Days, Policy, Share, checked_transitions, folded
 
 LANGUAGES = ("en", "sv", "de", "pt", "nb", "zh")
-TRAINING_KEYS = ("stages", "exits", "horizons", "event_types", "exclude", "keep", "data_end", "languages")
+TRAINING_KEYS = ("stages", "exits", "horizons", "event_types", "event_groups", "exclude", "keep", "data_end", "languages")
 
 
 class _Part(BaseModel):
@@ -30,6 +30,14 @@ class EventType(_Part):
     direction: Direction | None = None
     exclude: bool = False
     as_: str | None = Field(default=None, alias="as")
+
+
+class EventGroup(_Part):
+    """Several event types, by name or pattern, that also count together; label for people, qualification level."""
+
+    types: tuple[str, ...] = Field(min_length=1)
+    label: str | None = None
+    level: Level = "interest"
 
 
 class Retention(_Part):
@@ -105,6 +113,7 @@ class Funnel(_Part):
     exit_words: dict[str, tuple[str, ...]] = Field(default_factory=dict, alias="exits")
     horizons: dict[str, Days] = Field(default_factory=dict)
     event_types: dict[str, EventType] = Field(default_factory=dict)
+    event_groups: dict[str, EventGroup] = Field(default_factory=dict)
     exclude: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     data_end: str | None = None
@@ -178,11 +187,13 @@ class Funnel(_Part):
         return {folded(word): stage for table in every for stage, words in table.items() for word in words}
 
     def event_type(self, name: str) -> EventType:
-        """What the type means: as declared here; else, key by key, the built-in table; else read from its name."""
-        declared = self.event_types.get(name, EventType())
+        """What the type means: as declared here, under its name or a pattern that it fits; else, key by key, the built-in table; else read from its
+        name."""
+        pattern = fitting(name, self.event_types)
+        declared = [self.event_types[key].model_dump(exclude_unset=True) for key in (pattern, name) if key in self.event_types]
         label, level, direction = EVENT_TYPES.get(_snake(name), (None, "interest", _direction(name)))
         known = {"label": label, "level": level, "direction": direction}
-        return EventType.model_validate(known | declared.model_dump(exclude_unset=True))
+        return EventType.model_validate({key: value for told in (known, *declared) for key, value in told.items()})
 
     def training_document(self) -> dict[str, Any]:
         """The keys that touch labels or features, as plain JSON: what travels in a bundle."""
@@ -211,6 +222,29 @@ def _parse_for_pydantic(text: str) -> int:
         return parse_instant(text)
     except DataError as error:
         raise ValueError(str(error)) from None
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name of event types stands for all that fit it: `webinar_*`."""
+    return "*" in name
+
+
+def fitting(name: str, patterns: Iterable[str]) -> str | None:
+    """The pattern that the name fits, `*` being any text; of several the longest, then the first by name."""
+    fit = [pattern for pattern in patterns if is_pattern(pattern) and _fits(name, pattern)]
+    return min(fit, key=lambda pattern: (-len(pattern), pattern), default=None)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Piece by piece, each as far left as it can be: in the time of one reading, however many `*` there are."""
+    first, *between, last = pattern.split("*")
+    place = len(first)
+    for piece in between:
+        found = name.find(piece, place)
+        if found < 0:
+            return False
+        place = found + len(piece)
+    return name.startswith(first) and name.endswith(last) and len(name) - len(last) >= place
 
 
 def _snake(name: str) -> str:

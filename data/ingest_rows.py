@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data import pending
+from data.colleagues import colleagues
 from data.contract import STAGES as OUR_STAGES
 from data.contract import TABLES, canonical
 from data.funnel import Funnel
@@ -31,12 +32,13 @@ class _Rows:
     kept: list[tuple[int, str, Item]]
 
 
-def add_events(store: Store, items: Sequence[Item], now: int, quiet: bool = False) -> list[Outcome]:
+def add_events(store: Store, items: Sequence[Item], now: int, quiet: bool = False, with_colleagues: bool = False) -> list[Outcome]:
     """Add events: `lead_id` (or an alias), `occurred_at`, `type` and what else the contract names.
 
-    The same `event_id` again changes nothing; without one the same content as often as before changes nothing.
+    The same `event_id` again changes nothing; without one the same content as often as before changes nothing. `with_colleagues`: what happens with
+    a lead is news of its `colleagues`, too. History (`quiet`) is left to the nightly sweep there: loading it costs as little as ever.
     """
-    return _marking(store, lambda connection: keep_events(connection, items, now), now, quiet)
+    return _marking(store, lambda connection: keep_events(connection, items, now), now, quiet, with_colleagues and not quiet)
 
 
 def add_stages(store: Store, items: Sequence[Item], now: int, quiet: bool = False, *, funnel: Funnel) -> list[Outcome]:
@@ -59,10 +61,11 @@ Kept = tuple[list[Outcome], set[str]]
 """The outcomes in order of the items, and the leads that have something new."""
 
 
-def _marking(store: Store, keep: Callable[[sa.Connection], Kept], now: int, quiet: bool) -> list[Outcome]:
+def _marking(store: Store, keep: Callable[[sa.Connection], Kept], now: int, quiet: bool, with_colleagues: bool = False) -> list[Outcome]:
     def work(connection: sa.Connection) -> list[Outcome]:
         outcomes, leads = keep(connection)
-        pending.mark(connection, leads, now, pending.priority_of(quiet), quiet)
+        others = colleagues(connection, leads) if with_colleagues else []
+        pending.mark(connection, leads, now, pending.priority_of(quiet), quiet, others)
         return outcomes
 
     return store.write(work)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from data import pending, queue
 from data.attributes import merged
+from data.colleagues import colleagues
 from data.ingest_objects import read_histories, read_leads, write_leads
 from data.ingest_rows import event_key
 from data.items import Outcome
@@ -32,6 +33,7 @@ def _merge(connection: sa.Connection, into: str, other: str, now: int) -> Outcom
     stays, goes = living(connection, into), living(connection, other)
     if stays == goes:
         return Outcome("unchanged", stays, detail="they are one lead already.")
+    others = set(colleagues(connection, [stays, goes])) - {goes}
     _merge_values(connection, stays, goes, now)
     _move_events(connection, stays, goes)
     for table in (STAGES, DEALS):
@@ -41,7 +43,7 @@ def _merge(connection: sa.Connection, into: str, other: str, now: int) -> Outcom
     insert(connection, ALIASES, [("lead", goes, stays, now)], update=("lead_id",))
     queue.write(connection, [], [goes], now)
     connection.execute(sa.delete(PENDING).where(PENDING.c.lead_id == goes))
-    pending.mark(connection, [stays], now, pending.CHANGED, quiet=False)
+    pending.mark(connection, [stays], now, pending.CHANGED, quiet=False, others=others)
     return Outcome("updated", stays)
 
 

@@ -1,6 +1,6 @@
 """Leads whose score is out of date: who marks them, who takes them, and when they are done. All times are micros UTC."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -38,35 +38,53 @@ def priority_of(quiet: bool) -> int:
     return SWEPT if quiet else CHANGED
 
 
-def mark(connection: sa.Connection, lead_ids: Iterable[str], now: int, priority: int, quiet: bool) -> None:
-    """Note in the caller's transaction that these leads are to be scored again; `quiet`: no webhook shall come of it.
+def mark(connection: sa.Connection, lead_ids: Iterable[str], now: int, priority: int, quiet: bool, others: Iterable[str] = ()) -> None:
+    """Note in the caller's transaction that these leads are to be scored again; `quiet`: no webhook shall come of it. `others` are leads that have
+    nothing new themselves, and wait for those that have.
 
     One that waits already takes the more urgent priority, is quiet only if both are, and whoever is scoring it now will not have been the last.
+    One of `others` keeps its place, and what it was postponed by, but for the length of a lease: of that it can't be told whether it is being scored.
     """
-    ids = sorted(set(lead_ids))
-    if ids:
-        _upsert(connection, _listed(connection, ids), now, priority, quiet)
+    own = set(lead_ids)
+    beside = set(others) - own
+    if not own and not beside:
+        return
+    lead_id = _listed(connection, sorted(own | beside))
+    urgency = sa.case((among(connection, lead_id, own), priority), else_=SWEPT) if beside else sa.literal(priority)
+    _upsert(connection, lead_id, now, urgency, quiet, own=own if beside else None)
 
 
 def _listed(connection: sa.Connection, ids: list[str]) -> sa.ColumnElement[str]:
     """The ids as a column of one statement."""
     if connection.dialect.name == "postgresql":
-        return sa.func.unnest(sa.cast(ids, postgresql.ARRAY(sa.Text)))
+        given: sa.ColumnElement[str] = sa.func.unnest(sa.cast(ids, postgresql.ARRAY(sa.Text))).column_valued("given")
+        return given
     listed: sa.ColumnElement[str] = sa.func.json_each(orjson.dumps(ids).decode()).table_valued("value").c.value
     return listed
 
 
-def _upsert(connection: sa.Connection, lead_id: sa.ColumnElement[str], now: int, priority: int, quiet: bool, *which: sa.ColumnElement[bool]) -> None:
-    values = sa.select(lead_id.label("lead_id"), sa.literal(now), sa.literal(priority), sa.literal(quiet)).where(*which or [sa.true()])
+def _upsert(
+    connection: sa.Connection,
+    lead_id: sa.ColumnElement[str],
+    now: int,
+    priority: sa.ColumnElement[int],
+    quiet: bool,
+    *which: sa.ColumnElement[bool],
+    own: Collection[str] | None = None,
+) -> None:
+    """`own`: those that have something new; None: all."""
+    values = sa.select(lead_id.label("lead_id"), sa.literal(now), priority, sa.literal(quiet)).where(*which or [sa.true()])
     values = values.order_by("lead_id")  # two that mark the same leads lock them in the same order
     inserting = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(PENDING)
     adding = inserting.from_select(["lead_id", "marked_at", "priority", "quiet"], values)
     new, held = adding.excluded, PENDING.c
+    later = new.marked_at > held.marked_at
+    aside = sa.false() if own is None else sa.not_(among(connection, new.lead_id, own))
     again = {
-        "marked_at": sa.case((new.marked_at > held.marked_at, new.marked_at), else_=held.marked_at + 1),
+        "marked_at": sa.case((sa.and_(later, sa.not_(aside)), new.marked_at), else_=held.marked_at + 1),
         "priority": sa.case((new.priority < held.priority, new.priority), else_=held.priority),
         "quiet": sa.and_(new.quiet, held.quiet),
-        "claimed_until": None,
+        "claimed_until": sa.case((sa.and_(aside, held.claimed_until > now + LEASE_SECONDS * 1_000_000), held.claimed_until), else_=None),
     }
     connection.execute(adding.on_conflict_do_update(index_elements=["lead_id"], set_=again))
 
@@ -85,7 +103,7 @@ def _mark_batch(connection: sa.Connection, after: str, now: int, quiet: bool) ->
     batch = sa.select(LEADS.c.lead_id).where(LEADS.c.lead_id > after).order_by(LEADS.c.lead_id).limit(SWEEP_BATCH).subquery()
     found, end = connection.execute(sa.select(sa.func.count(), sa.func.max(batch.c.lead_id))).one()
     if found:
-        _upsert(connection, LEADS.c.lead_id, now, SWEPT, quiet, LEADS.c.lead_id > after, LEADS.c.lead_id <= end)
+        _upsert(connection, LEADS.c.lead_id, now, sa.literal(SWEPT), quiet, LEADS.c.lead_id > after, LEADS.c.lead_id <= end)
     return found, end
 
 

@@ -6,18 +6,14 @@ import pyarrow as pa
 
 from data.arrow import Column, array, as_mask, pc
 from data.columns import is_number
-from data.contract import EXITS, STAGES, TABLES
+from data.contract import TABLES
 from data.documents import nearest
 from data.funnel import Funnel
-from data.validation import Inspection, examples
+from data.tallies import Tally, examples
+from data.validation import Inspection
 
-_DRIFT_SHARE = 0.99
-_DRIFT_ROWS = 100
 _BELONGS_TO_A_LEAD = ("events", "stages", "deals")
-_IMPOSSIBLE = {
-    "events": "engagement can't be used: scores rest on attributes and time alone",
-    "stages": "nothing can be trained: it is not known who became a prospect, and when",
-}
+_NEEDED = ("events", "stages")
 
 
 def check_together(tables: dict[str, pa.Table], broken: set[str], funnel: Funnel, inspection: Inspection) -> None:
@@ -29,22 +25,22 @@ def check_together(tables: dict[str, pa.Table], broken: set[str], funnel: Funnel
     tables["stages"] = _with_our_stages(tables["stages"], funnel, inspection)
     tables["deals"] = _with_outcomes(tables["deals"], funnel, inspection)
     tables["changes"] = _known_objects(tables["changes"], inspection)
-    if tables["accounts"].num_rows and not broken & {"accounts", "leads"}:
-        _warn_unknown_accounts(tables, inspection)
+    if not broken & {"accounts", "leads"}:
+        _count_unknown_accounts(tables, inspection)
     _warn_recorded_early(tables["events"], inspection)
     for name in ("leads", "accounts"):
-        _warn_type_drift(name, tables[name], inspection)
-    for name, consequence in _IMPOSSIBLE.items():
-        if name not in broken and not tables[name].num_rows:
-            message = f"there are no {name}, so {consequence}"
-            inspection.warn("no_" + name, name, None, message, f"Add {name}.csv to the folder.")
+        _count_type_drift(name, tables[name], inspection)
+    for name in _NEEDED:
+        if name not in broken:
+            inspection.tally(Tally("no_" + name, name, None, 0, of=tables[name].num_rows))
 
 
 def warn_once(inspection: Inspection) -> None:
     """The warnings that are said once for the whole dataset: times without a zone, encodings."""
     if inspection.naive:
-        columns = ", ".join(f"{column} ({rows:,})" for column, rows in inspection.naive.items())
-        table, _, column = next(iter(inspection.naive)).partition(".")
+        naive = [column for name, table in TABLES.items() for time in table.times if (column := f"{name}.{time}") in inspection.naive]
+        columns = ", ".join(f"{column} ({inspection.naive[column]:,})" for column in naive)
+        table, _, column = naive[0].partition(".")
         message = f"times should say their zone; these have none and count as UTC: {columns}"
         fix = "Export with a zone (Z or +01:00) if they are local times."
         inspection.warn("naive_time", table, column, message, fix, count=sum(inspection.naive.values()))
@@ -69,9 +65,7 @@ def _resolve_aliases(tables: dict[str, pa.Table], inspection: Inspection) -> Non
     torn = pairs.filter(pc.greater(pairs["lead_id_count_distinct"], 1))
     if torn.num_rows:
         shown = examples(torn["external_id"].slice(0, 20).to_pylist())
-        message = f"an alias must belong to one lead; {torn.num_rows:,} belong to several"
-        fix = "They are not used; merge the leads or remove the wrong rows."
-        inspection.warn("ambiguous_alias", "aliases", "external_id", message, fix, count=torn.num_rows, examples=shown)
+        inspection.tally(Tally("ambiguous_alias", "aliases", "external_id", torn.num_rows, examples=shown))
         pairs = pairs.filter(pc.equal(pairs["lead_id_count_distinct"], 1))
     if not pairs.num_rows:
         return
@@ -86,12 +80,8 @@ def _without_orphans(tables: dict[str, pa.Table], name: str, inspection: Inspect
     table = tables[name]
     known = pc.is_in(table["lead_id"], value_set=_values(tables["leads"]["lead_id"]))
     orphans = ~as_mask(known)
-    if not orphans.any():
-        return table
-    shown = examples(table["lead_id"].filter(array(orphans)).slice(0, 200).to_pylist())
-    message = f"{name}.lead_id must be in leads; {orphans.sum():,} of {len(orphans):,} rows are of leads that are not"
-    fix = "These rows are left out; export the same leads, or say in aliases which lead they belong to."
-    inspection.warn("orphan", name, "lead_id", message, fix, count=orphans.sum(), examples=shown)
+    shown = examples(table["lead_id"].filter(array(orphans)).slice(0, 200).to_pylist()) if orphans.any() else ()
+    inspection.tally(Tally("orphan", name, "lead_id", int(orphans.sum()), len(orphans), shown))
     return inspection.reject(name, table, orphans, "no such lead")
 
 
@@ -102,32 +92,10 @@ def _with_our_stages(table: pa.Table, funnel: Funnel, inspection: Inspection) ->
     ours = {name: funnel.stage_of(name) for name in counts if name is not None}
     unknown = sorted((name for name, stage in ours.items() if stage is None), key=lambda name: -counts[name])
     if unknown:
-        shown = ", ".join(f"{name!r} ({counts[name]:,} rows)" for name in unknown[:10])
-        message = f"stages.stage must be one of {', '.join(STAGES + EXITS)} or a name that stands for one; unknown: {shown}"
-        total = sum(counts[name] for name in unknown)
-        fix = _stage_fix(unknown[:10], words)
-        inspection.error("unknown_stage", "stages", "stage", message, fix, count=total, examples=unknown[:5])
+        total, meant = sum(counts[name] for name in unknown), [nearest(name, words) for name in unknown]
+        names = {name: (counts[name], close and words[close]) for name, close in zip(unknown, meant, strict=True)}
+        inspection.tally(Tally("unknown_stage", "stages", "stage", total, examples=tuple(unknown[:5]), names=names))
     return _with(table, "stage", _replaced(table["stage"], ours))
-
-
-def _stage_fix(unknown: list[str], words: dict[str, str]) -> str:
-    guesses = {name: words[close] for name in unknown if (close := nearest(name, words))}
-    groups: dict[str, list[str]] = {}
-    for name in unknown:
-        groups.setdefault(guesses.get(name, "lead"), []).append(name)
-    sections = {stage: "exits" if stage in EXITS else "stages" for stage in groups}
-    lines = [
-        line
-        for section in ("stages", "exits")
-        if section in sections.values()
-        for line in (f"[{section}]", *(f"{s} = {_toml(groups[s])}" for s in groups if sections[s] == section))
-    ]
-    doubt = "" if len(guesses) == len(unknown) else " (under the stage that each means; `lead` is a guess)"
-    return f"Add to funnel.toml{doubt}:\n" + "\n".join(f"    {line}" for line in lines)
-
-
-def _toml(names: list[str]) -> str:
-    return "[" + ", ".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names) + "]"
 
 
 def _with_outcomes(table: pa.Table, funnel: Funnel, inspection: Inspection) -> pa.Table:
@@ -137,10 +105,9 @@ def _with_outcomes(table: pa.Table, funnel: Funnel, inspection: Inspection) -> p
     unknown = [name for name, stage in stages.items() if stage is None]
     if unknown:
         rows = as_mask(pc.is_in(table["outcome"], value_set=array(unknown)))
-        message = f"deals.outcome must be won or lost (empty while open); {rows.sum():,} rows say {', '.join(unknown[:5])}"
         shown = examples(table["deal_id"].filter(array(rows)).slice(0, 50).to_pylist())
-        fix = "They count as open; add the names to `customer` or `lost` in funnel.toml."
-        inspection.warn("unknown_outcome", "deals", "outcome", message, fix, count=rows.sum(), examples=shown)
+        said: dict[str, tuple[int, str | None]] = dict.fromkeys(unknown, (1, None))
+        inspection.tally(Tally("unknown_outcome", "deals", "outcome", int(rows.sum()), examples=shown, names=said))
     ours = {name: meant.get(stage or "") for name, stage in stages.items()}
     return _with(table, "outcome", _replaced(table["outcome"], ours))
 
@@ -150,45 +117,33 @@ def _known_objects(table: pa.Table, inspection: Inspection) -> pa.Table:
     other = ~as_mask(pc.is_in(kinds, value_set=array(["lead", "account"])))
     if other.any():
         shown = examples(table["object"].filter(array(other)).slice(0, 200).to_pylist())
-        message = f"changes.object must be lead or account; {other.sum():,} rows are not"
-        fix = "These rows are left out."
-        inspection.warn("unknown_object", "changes", "object", message, fix, count=other.sum(), examples=shown)
+        inspection.tally(Tally("unknown_object", "changes", "object", int(other.sum()), examples=shown))
     return inspection.reject("changes", _with(table, "object", kinds), other, "object is neither lead nor account")
 
 
-def _warn_unknown_accounts(tables: dict[str, pa.Table], inspection: Inspection) -> None:
+def _count_unknown_accounts(tables: dict[str, pa.Table], inspection: Inspection) -> None:
     leads = tables["leads"]
     known = pc.is_in(leads["account_id"], value_set=_values(tables["accounts"]["account_id"]))
     unknown = as_mask(leads["account_id"].is_valid()) & ~as_mask(known)
-    if unknown.any():
-        shown = examples(leads["lead_id"].filter(array(unknown)).slice(0, 50).to_pylist())
-        message = f"leads.account_id must be in accounts; {unknown.sum():,} leads name an account that is not"
-        fix = "They count as leads without firmographics; export these accounts too."
-        inspection.warn("unknown_account", "leads", "account_id", message, fix, count=unknown.sum(), examples=shown)
+    shown = examples(leads["lead_id"].filter(array(unknown)).slice(0, 50).to_pylist()) if unknown.any() else ()
+    inspection.tally(Tally("unknown_account", "leads", "account_id", int(unknown.sum()), tables["accounts"].num_rows, shown))
 
 
 def _warn_recorded_early(events: pa.Table, inspection: Inspection) -> None:
     early = as_mask(pc.less(events["recorded_at"], events["occurred_at"]))
     if early.any():
         shown = examples(events["lead_id"].filter(array(early)).slice(0, 200).to_pylist())
-        message = f"events.recorded_at must not be before occurred_at; {early.sum():,} rows are"
-        fix = "They count from recorded_at; check the export's time zones."
-        inspection.warn("recorded_early", "events", "recorded_at", message, fix, count=early.sum(), examples=shown)
+        inspection.tally(Tally("recorded_early", "events", "recorded_at", int(early.sum()), examples=shown))
 
 
-def _warn_type_drift(name: str, table: pa.Table, inspection: Inspection) -> None:
-    """Columns of numbers with a few texts among them: the texts are mostly typing errors or another unit."""
+def _count_type_drift(name: str, table: pa.Table, inspection: Inspection) -> None:
     for column in table.column_names:
         if not pa.types.is_string(table[column].type) or column in TABLES[name].ids:
             continue
         values = table[column].drop_null()
         numeric = as_mask(is_number(values))
-        texts = len(numeric) - int(numeric.sum())
-        if len(numeric) >= _DRIFT_ROWS and 0 < texts <= (1 - _DRIFT_SHARE) * len(numeric):
-            shown = examples(values.filter(array(~numeric)).slice(0, 50).to_pylist())
-            message = f"{name}.{column} is numbers but for {texts:,} of {len(numeric):,} values"
-            fix = "Correct them, or they make a column of numbers into one of words."
-            inspection.warn("type_drift", name, column, message, fix, count=texts, examples=shown)
+        shown = examples(values.filter(array(~numeric)).slice(0, 50).to_pylist())
+        inspection.tally(Tally("type_drift", name, column, len(numeric) - int(numeric.sum()), len(numeric), shown))
 
 
 def _replaced(column: Column, ours: dict[str, str | None]) -> Any:

@@ -82,6 +82,9 @@ DEALS = sa.Table(
 CHANGES = sa.Table(
     "changes", METADATA, _text("object", key=True), _text("id", key=True), _text("field", key=True), _time("changed_at", key=True),
     _text("value", null=True), _time("ingested_at"),
+    # Who ever stood at an account.
+    sa.Index("changes_account", "object", "field", "value", sqlite_where=sa.text("object = 'lead' AND field = 'account_id'"),
+             postgresql_where=sa.text("object = 'lead' AND field = 'account_id'")),
 )  # fmt: skip
 ALIASES = sa.Table(
     "aliases", METADATA, _text("object", key=True), _text("external_id", key=True), _text("lead_id"), _time("ingested_at"),

@@ -57,27 +57,6 @@ def start_of_utf8(head: bytes) -> str:
     return codecs.getincrementaldecoder("utf-8-sig")().decode(head)
 
 
-def decoded(content: bytes, encoding: str, name: str) -> tuple[str, str]:
-    """The content as text; bytes that are not UTF-8 are read as Windows-1252, one by one, so that mixed files survive."""
-    if encoding.startswith(("UTF-16", "UTF-32")):
-        try:
-            return content.decode(encoding).removeprefix("\ufeff"), encoding
-        except UnicodeDecodeError as error:
-            raise UnreadableFile(f"{name} begins as {encoding} text and breaks off at byte {error.start:,}. Export it again.") from None
-    codecs.register_error("windows-1252", _as_windows_1252)
-    text = content.decode("utf-8-sig", errors="windows-1252")
-    invalid = len(content) - len(content.decode("utf-8", errors="ignore").encode())
-    not_ascii = len(text) - len(text.encode("ascii", errors="ignore"))
-    return text, "mixed UTF-8 and Windows-1252" if not_ascii > invalid else "Windows-1252"
-
-
-def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    wrong = error.object[error.start : error.end]
-    return "".join(bytes([byte]).decode("cp1252", errors="replace") for byte in wrong), error.end
-
-
 def delimiter_of(head: str) -> str:
     """The separator that cuts the header into most fields and the rows after it into as many."""
     sample = head[: 1 << 16]

@@ -13,15 +13,13 @@ from data.columns import instant_column, number_column, text_column
 from data.contract import TABLES, Table, canonical, end_of_day
 from data.files import ROW
 from data.sources import did_you_mean
-from data.validation import FILE, Inspection, as_written, examples
+from data.tallies import Tally, examples, must_parse
+from data.validation import FILE, Inspection, as_written
 
 CLOCK_TOLERANCE = 5 * 60 * 1_000_000
-_BAD_SHARE = 0.05
-_MUST_PARSE = {("leads", "created_at"), ("stages", "entered_at")}
 _MAY_LIE_AHEAD = {("deals", "closed_at")}
 _MAY_BE_EMPTY = {("changes", "value")}
-_NOT_A_TIME = ("a time in ISO-8601 (2026-11-21T10:00:00Z)", "Export times that way.")
-_AHEAD = ("at or before now", "Fix the export's time zone.")
+_REASONS = {"unparseable_time": "is not a time in ISO-8601 (2026-11-21T10:00:00Z)", "future_time": "is not at or before now"}
 
 
 @dataclass(slots=True)
@@ -45,11 +43,19 @@ class Typing:
         marked = self.raw[ids].filter(array(mask)).slice(0, 200)
         shown = [value for value in marked.to_pylist() if canonical(value)]
         rows = self.raw[ROW].filter(array(mask)).slice(0, 5).to_pylist()
-        return {"count": mask.sum(), "examples": examples(shown) or tuple(f"row {row}" for row in rows)}
+        return {"count": int(mask.sum()), "examples": examples(shown) or tuple(f"row {row}" for row in rows)}
+
+    def tally(self, rule: str, column: str, mask: Mask, values: bool = False) -> Tally:
+        """How many of the rows are marked, and what stands there."""
+        if not mask.any():
+            return Tally(rule, self.name, column, 0, len(mask))
+        there = as_written(self.raw[column].filter(array(mask)).slice(0, 100)).to_pylist() if values else []
+        return Tally(rule, self.name, column, of=len(mask), values=examples(value or "(empty)" for value in there), **self.which(mask))
 
 
-def typed_table(name: str, raw: pa.Table, now: int, inspection: Inspection) -> pa.Table | None:
-    """Typed columns of the rows that may stay; None (with errors noted) where a required column is missing."""
+def typed_table(name: str, raw: pa.Table, now: int, inspection: Inspection, elsewhere: "Column | None" = None) -> pa.Table | None:
+    """Typed columns of the rows that may stay; None (with errors noted) where a required column is missing. `elsewhere` are ids of events whose
+    first row is in another part of the dataset."""
     missing = [column for column in TABLES[name].required if column not in raw.column_names]
     for column in missing:
         _report_missing(name, column, raw.column_names, inspection)
@@ -61,7 +67,7 @@ def typed_table(name: str, raw: pa.Table, now: int, inspection: Inspection) -> p
             _type_column(table, column, now)
     typed = _without_rejected(table)
     _report_duplicates(name, typed, inspection)
-    return _first_of_each_event(typed, inspection) if name == "events" else typed
+    return _first_of_each_event(typed, elsewhere, inspection) if name == "events" else typed
 
 
 def empty_table(name: str) -> pa.Table:
@@ -91,55 +97,37 @@ def _type_column(table: Typing, column: str, now: int) -> None:
 def _type_times(table: Typing, column: str, now: int) -> None:
     times = instant_column(table.raw[column])
     required = column in table.declared.required
-    _refuse(table, column, times.bad | (times.missing & required), "unparseable_time", _NOT_A_TIME)
+    _refuse(table, column, times.bad | (times.missing & required), "unparseable_time")
     micros = times.micros
     if (table.name, column) not in _MAY_LIE_AHEAD:
         ahead = micros > now
         later = (micros > now + CLOCK_TOLERANCE) & (micros != end_of_day(now))  # a date alone of today: the day is not over yet
-        _refuse(table, column, later, "future_time", _AHEAD)
+        _refuse(table, column, later, "future_time")
         micros = np.where(ahead, now, micros)
     if times.naive:
         table.inspection.naive[f"{table.name}.{column}"] = times.naive
     table.columns[column] = pa.chunked_array([array(micros, mask=times.missing | times.bad)])
 
 
-def _refuse(table: Typing, column: str, bad: Mask, rule: str, words: tuple[str, str]) -> None:
-    """An error where the column must hold or more than one in twenty rows are bad, else rejects them with a warning."""
-    if not bad.any():
-        return
-    where, expected, total = f"{table.name}.{column}", words[0], len(bad)
-    strict = (table.name, column) in _MUST_PARSE or bad.sum() > _BAD_SHARE * total
-    values = as_written(table.raw[column].filter(array(bad)).slice(0, 100)).to_pylist()
-    sample = ", ".join(repr(value) for value in examples(value or "(empty)" for value in values)[:3])
-    message = f"{where} must be {expected}; {bad.sum():,} of {total:,} rows are not, such as {sample}"
-    note = table.inspection.error if strict else table.inspection.warn
-    note(rule, table.name, column, message, words[1] + ("" if strict else " Rows left out."), **table.which(bad))
-    if not strict:
-        table.rejected.append((bad, f"{column} is not {expected}"))
+def _refuse(table: Typing, column: str, bad: Mask, rule: str) -> None:
+    """Rejects the rows, unless one of them is enough to stop."""
+    table.inspection.tally(table.tally(rule, column, bad, values=True))
+    if bad.any() and not must_parse(table.name, column):
+        table.rejected.append((bad, f"{column} {_REASONS[rule]}"))
 
 
 def _type_numbers(table: Typing, column: str) -> None:
     numbers = number_column(table.raw[column])
     if numbers.bad.any():
-        sample = examples(table.raw[column].filter(array(numbers.bad)).slice(0, 100).to_pylist())[:3]
-        message = f"{table.name}.{column} must be numbers; {numbers.bad.sum():,} rows are not, such as {', '.join(sample)}"
-        fix = "They count as unknown; export plain numbers."
-        table.inspection.warn("not_a_number", table.name, column, message, fix, **table.which(numbers.bad))
+        table.inspection.tally(table.tally("not_a_number", column, numbers.bad, values=True))
     table.columns[column] = pa.chunked_array([array(numbers.values, mask=np.isnan(numbers.values))])
 
 
 def _require(table: Typing, column: str, text: Column) -> None:
-    if not text.null_count:
-        return
-    empty = as_mask(text.is_null())
-    rule = "missing_id" if column in table.declared.ids else "missing_value"
-    message = f"{table.name}.{column} must be filled; {empty.sum():,} of {len(empty):,} rows are empty"
-    if column in table.declared.key:
-        table.inspection.error(rule, table.name, column, message, "Fill it, or leave these rows out.", **table.which(empty))
-        return
-    fix = "These rows are left out; fill it to keep them."
-    table.inspection.warn(rule, table.name, column, message, fix, **table.which(empty))
-    table.rejected.append((empty, f"{column} is empty"))
+    empty = as_mask(text.is_null()) if text.null_count else np.zeros(len(text), np.bool_)
+    table.inspection.tally(table.tally("missing_id" if column in table.declared.ids else "missing_value", column, empty))
+    if text.null_count and column not in table.declared.key:
+        table.rejected.append((empty, f"{column} is empty"))
 
 
 def _without_rejected(table: Typing) -> pa.Table:
@@ -165,18 +153,16 @@ def _report_duplicates(name: str, table: pa.Table, inspection: Inspection) -> No
     again = _repeated(table, key) if key else np.zeros(0, np.bool_)
     if again.any():
         shown = examples(table[key[0]].filter(array(again)).slice(0, 200).to_pylist())
-        message = f"{name} must have one row for each {', '.join(key)}; {again.sum():,} rows repeat one"
-        fix = "Keep one row each; what changes over time belongs into the table `changes`."
-        inspection.error("duplicate_id", name, key[0], message, fix, count=again.sum(), examples=shown)
+        inspection.tally(Tally("duplicate_id", name, key[0], int(again.sum()), examples=shown))
 
 
-def _first_of_each_event(events: pa.Table, inspection: Inspection) -> pa.Table:
+def _first_of_each_event(events: pa.Table, elsewhere: "Column | None", inspection: Inspection) -> pa.Table:
     again = _repeated(events, ("event_id",))
+    if elsewhere is not None:
+        again |= as_mask(pc.is_in(events["event_id"], value_set=elsewhere))
     if again.any():
         shown = examples(events["event_id"].filter(array(again)).slice(0, 200).to_pylist())
-        message = f"events.event_id must differ; {again.sum():,} rows repeat one"
-        fix = "The first of each is kept."
-        inspection.warn("duplicate_id", "events", "event_id", message, fix, count=again.sum(), examples=shown)
+        inspection.tally(Tally("duplicate_id", "events", "event_id", int(again.sum()), examples=shown))
     return inspection.reject("events", events, again, "event_id was there before")
 
 

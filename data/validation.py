@@ -1,6 +1,6 @@
 """What is wrong with a dataset: every broken rule, how often, five examples, and what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,9 +10,9 @@ from data.arrow import Mask, array, pc
 from data.columns import text_column
 from data.contract import TABLES, DataError
 from data.files import ROW
+from data.tallies import Tally, judged_of
 
 FILE = "\0file"
-_EXAMPLES = 5
 _LINE_LIMIT = 2_000
 
 
@@ -75,22 +75,66 @@ class InvalidDataset(DataError):
 
 
 class Inspection:
-    """Collects findings and rejected rows while a dataset is read."""
+    """Collects findings and rejected rows while a dataset is read, whole or part by part."""
 
     def __init__(self) -> None:
-        self.errors: list[Finding] = []
-        self.warnings: list[Finding] = []
         self.rejects: dict[str, list[pa.Table]] = {}
         self.encodings: dict[str, str] = {}
         self.naive: dict[str, int] = {}
+        self._notes: dict[tuple[str, str, str | None, str], Tally | tuple[bool, Finding]] = {}
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What stops, in the order in which it was found."""
+        return [finding for stops, finding in self._judged() if stops]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """What does not stop, in the order in which it was found."""
+        return [finding for stops, finding in self._judged() if not stops]
 
     def error(self, rule: str, table: str, column: str | None, message: str, fix: str, **which: Any) -> None:
         """Note a broken rule that stops; `count` and `examples` may be given."""
-        self.errors.append(_finding(rule, table, column, message, fix, **which))
+        self._notes.setdefault((rule, table, column, message), (True, _finding(rule, table, column, message, fix, **which)))
 
     def warn(self, rule: str, table: str, column: str | None, message: str, fix: str, **which: Any) -> None:
         """Note a broken rule that does not stop; `count` and `examples` may be given."""
-        self.warnings.append(_finding(rule, table, column, message, fix, **which))
+        self._notes.setdefault((rule, table, column, message), (False, _finding(rule, table, column, message, fix, **which)))
+
+    def tally(self, tally: Tally) -> None:
+        """Add rows to what is known of a rule; what it comes to is judged by the sums over all parts (`data.tallies`)."""
+        key = (tally.rule, tally.table, tally.column, "")
+        before = self._notes.get(key)
+        self._notes[key] = before.plus(tally) if isinstance(before, Tally) else tally
+
+    def _judged(self) -> list[tuple[bool, Finding]]:
+        found = []
+        for note in self._notes.values():
+            if isinstance(note, tuple):
+                found.append(note)
+            elif (judged := judged_of(note)) is not None:
+                finding = Finding(note.rule, note.table, note.column, note.count or 1, note.examples, judged.message, judged.fix)
+                found.append((judged.stops, finding))
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """All but the rejected rows, as plain JSON values: what another process adds to its own."""
+        notes = [
+            {"tally": asdict(note)} if isinstance(note, Tally) else {"stops": note[0], "finding": asdict(note[1])} for note in self._notes.values()
+        ]
+        return {"notes": notes, "encodings": self.encodings, "naive": self.naive}
+
+    def absorb(self, document: Mapping[str, Any]) -> None:
+        """Add what was found in another part of the same dataset."""
+        for note in document["notes"]:
+            if "tally" in note:
+                self.tally(Tally.read(note["tally"]))
+            else:
+                finding = Finding(**note["finding"] | {"examples": tuple(note["finding"]["examples"])})
+                self._notes.setdefault((finding.rule, finding.table, finding.column, finding.message), (note["stops"], finding))
+        self.encodings |= document["encodings"]
+        for column, rows in document["naive"].items():
+            self.naive[column] = self.naive.get(column, 0) + rows
 
     def reject(self, name: str, table: pa.Table, bad: Mask, reason: str) -> pa.Table:
         """The table without the bad rows, which are kept for the rejects file with the reason."""
@@ -112,17 +156,6 @@ class Inspection:
     def rejected(self) -> dict[str, int]:
         """How many rows of each table were rejected."""
         return {name: sum(part.num_rows for part in parts) for name, parts in self.rejects.items()}
-
-
-def examples(values: Iterable[object]) -> tuple[str, ...]:
-    """The first five different values, as text of a bearable length."""
-    seen: dict[str, None] = {}
-    for value in values:
-        if value is not None:
-            seen.setdefault(str(value)[:80])
-        if len(seen) == _EXAMPLES:
-            break
-    return tuple(seen)
 
 
 def as_written(column: Any, is_time: bool = False) -> Any:

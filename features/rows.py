@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from features import timeline as timelines
 from features.attributes import Attribute, Values
+from features.colleagues import Colleagues, tell
 from features.schema import Schema
 from features.timeline import Ints, Past, Timeline
 
@@ -55,17 +56,32 @@ class Known:
             column += width
 
 
-def compute(schema: Schema, timeline: Timeline, known: Known, lead: Ints, as_of: Ints) -> Rows:
-    """The model's rows for a spine: (m,) lead index, (m,) micros -> float32 (m, columns), in the spine's order; nan where nothing is known."""
+@dataclass(frozen=True)
+class Cohort:
+    """Many leads: ids (n,) sorted, their timeline, what is known of them, and, where the schema asks for it, what happened at their accounts."""
+
+    lead_ids: Sequence[str]
+    timeline: Timeline
+    known: Known
+    colleagues: Colleagues | None = None
+
+
+def compute(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> Rows:
+    """The model's rows for a spine: (m,) lead index, (m,) micros -> float32 (m, columns), in the spine's order; nan where nothing is known. Raises
+    ValueError for a cohort without colleagues where the schema has features of them."""
     out = np.empty((lead.size, len(schema.columns)), np.float32)
     order = timelines.in_order(lead, as_of)
     if order is None:
-        timelines.run(schema.program, timeline, lead, as_of, out)
+        timelines.run(schema.program, cohort.timeline, lead, as_of, out)
     else:
-        swept = np.empty((lead.size, len(schema.features)), np.float32)
-        timelines.run(schema.program, timeline, lead[order], as_of[order], swept)
-        out[order, : len(schema.features)] = swept
-    known.encode(schema.attributes, lead, as_of, out[:, len(schema.features) :])
+        swept = np.empty((lead.size, schema.swept), np.float32)
+        timelines.run(schema.program, cohort.timeline, lead[order], as_of[order], swept)
+        out[order, : schema.swept] = swept
+    if schema.colleagues:
+        if cohort.colleagues is None:
+            raise ValueError("this schema has features of colleagues, and the cohort was made without them; make it by cohort_of with this schema.")
+        cohort.colleagues.compute(lead, as_of, out[:, schema.swept : len(schema.features)])
+    cohort.known.encode(schema.attributes, lead, as_of, out[:, len(schema.features) :])
     return out
 
 
@@ -74,6 +90,8 @@ def compute_told(schema: Schema, leads: Sequence[Past], values: Sequence[Values]
     (n, columns). `values` are its attributes, canonical text in the order of `schema.inputs`."""
     out = np.empty((len(leads), len(schema.columns)), np.float32)
     codes = timelines.run_told(schema.program, leads, len(schema.stages), out)
+    if schema.colleagues:
+        tell(leads, out[:, schema.swept : len(schema.features)])
     if schema.attributes:
         told = b"".join([write(pick(of_lead)) for of_lead in values for write, pick in schema.writers])
         out[:, len(schema.features) :] = np.frombuffer(told, np.float32).reshape(len(leads), len(schema.columns) - len(schema.features))

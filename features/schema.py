@@ -12,14 +12,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.contract import DAY
+from data.funnel import fitting, is_pattern
 from features.attributes import Attribute, Values
-from features.declarations import EVER, GROUPS, IN_STAGE, WINDOWS, EventType, Feature, declare
+from features.declarations import (
+    EVER,
+    EVERY_CHANNEL,
+    EVERY_TYPE,
+    GROUPS,
+    IN_STAGE,
+    LATE,
+    WINDOWS,
+    EventGroup,
+    EventType,
+    Feature,
+    declare,
+    declare_colleagues,
+    slot_of_channel,
+    slot_of_group,
+    slots_of,
+)
 from features.sweep import OP
 from features.timeline import Codes, Program
 
 OTHER_TYPE = "other_event"
 """Event types too rare in training to have features of their own."""
 OTHER_PHRASE = "Other activity"
+
+ACCOUNT = "lead.account_id"
+"""The field from which it is known who a lead's colleagues are."""
+
+ROLES: Mapping[str | None, int] = {None: 0, "outbound": 1, "inbound": 2}
+"""What an event is in a conversation: outreach, an answer, or neither."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +71,20 @@ class Layout:
 @dataclass(frozen=True)
 class Schema:
     """What a row holds, found from the data once, then fixed. `renamed` maps an event type as exported to the name it counts under, None to
-    leave it out."""
+    leave it out; patterns in it stand for types that training did not see. `channels` are those of events that have features of their own; `late` and
+    `colleagues` say whether there are features of events that were recorded late, and of what others at the same account did.
+
+    An event's *kind* is all that is counted of it in one number: its type, its channel, whether it was recorded late."""
 
     stages: tuple[str, ...]
     exits: tuple[str, ...]
     types: tuple[EventType, ...]
     attributes: tuple[Attribute, ...]
     renamed: Mapping[str, str | None] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    late: bool = False
+    colleagues: bool = False
+    event_groups: tuple[EventGroup, ...] = ()
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.columns]
@@ -64,11 +94,21 @@ class Schema:
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
-        return declare(self.types)
+        """What is counted rather than known: of the timeline, then of colleagues."""
+        return (*self._swept, *(declare_colleagues() if self.colleagues else ()))
+
+    @cached_property
+    def _swept(self) -> tuple[Feature, ...]:
+        return declare(self.types, self.channels, self.late, self.event_groups)
+
+    @property
+    def swept(self) -> int:
+        """How many columns the timeline's sweep fills; those of colleagues follow."""
+        return len(self._swept)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """Every column in the row's order: the timeline's features, then each attribute's."""
+        """Every column in the row's order: the timeline's features, colleagues', then each attribute's."""
         timeline = [Column(f.name, f.unit, f.level, f.text, f.absent, f.name.split("=")[0]) for f in self.features]
         firm = [Column(name, unit, a.level, text, absent, name.split("=")[0]) for a in self.attributes for name, unit, text, absent in a.columns]
         return (*timeline, *firm)
@@ -117,12 +157,40 @@ class Schema:
 
     def type_code(self, name: str) -> int:
         """Index of an event type as exported; -1 for one that is left out, or that training never saw."""
-        counted = self.renamed.get(name, name)
+        counted = self.renamed.get(self._known_as(name), name)
         return -1 if counted is None else self._codes.get(counted, -1)
+
+    @property
+    def kinds_per_type(self) -> int:
+        """Kinds k, k + 1, ... of one type follow each other: `kind // kinds_per_type` is the type's code."""
+        return (len(self.channels) + 1) * (2 if self.late else 1)
+
+    def kind_code(self, type_name: str, channel: str | None, late: bool) -> int:
+        """The kind of an event: of its type as exported, its channel (None: not known), and whether it was `recorded_late`; -1: left out."""
+        code = self.type_code(type_name)
+        return code if code < 0 else code * self.kinds_per_type + self.kind_of_channel(channel) + (1 if late and self.late else 0)
+
+    def kind_of_channel(self, channel: str | None) -> int:
+        """What the channel adds to a kind; one without features of its own counts as none."""
+        return self._channel_codes.get(channel, len(self.channels)) * (2 if self.late else 1)
+
+    @cached_property
+    def _channel_codes(self) -> dict[str | None, int]:
+        return {channel: i for i, channel in enumerate(self.channels)}
 
     def knows_type(self, name: str) -> bool:
         """Whether training saw this event type, or funnel.toml speaks of it."""
-        return name in self.renamed or name in self._codes
+        return self._known_as(name) in self.renamed or name in self._codes
+
+    @cached_property
+    def patterns(self) -> tuple[str, ...]:
+        """What funnel.toml says of types that fit a pattern."""
+        return tuple(filter(is_pattern, self.renamed))
+
+    def _known_as(self, name: str) -> str:
+        """The name, or the pattern that a type fits which training never saw."""
+        seen = not self.patterns or name in self.renamed or name in self._codes
+        return name if seen else fitting(name, self.patterns) or name
 
     def stage_code(self, stage: str) -> int:
         """Index of a stage in order; exits follow the stages. Raises KeyError for any other name."""
@@ -135,18 +203,22 @@ class Schema:
     @cached_property
     def program(self) -> Program:
         """The timeline's features compiled for the sweep."""
-        slots = {name: i for i, name in enumerate((*(t.name for t in self.types), *GROUPS))}
+        names = slots_of(self.types, self.channels, self.late, self.event_groups)
+        slots = {name: i for i, name in enumerate(names)}
+        first = slots | {EVERY_TYPE: 0, EVERY_CHANNEL: len(self.types) + len(GROUPS)}
         windows = {days: i for i, days in enumerate(WINDOWS)} | {IN_STAGE: len(WINDOWS), EVER: -1}
-        fs = self.features
-        other = [slots[f.other] if isinstance(f.other, str) else windows[f.other] for f in fs]
+        size = {EVERY_TYPE: len(self.types), EVERY_CHANNEL: len(self.channels)}
+        second = [size.get(f.slot, slots[f.other] if isinstance(f.other, str) else windows[f.other]) for f in self._swept]
+        fs = self._swept
         return Program(
-            member=_membership(self.types, slots),
+            member=_membership(self, slots),
+            role=np.repeat([ROLES[t.direction] for t in self.types], self.kinds_per_type).astype(np.int8),
             slots=len(slots),
             windows=np.array([days * DAY for days in WINDOWS], np.int64),
             op=np.array([OP[f.op] for f in fs], np.int16),
-            slot=np.array([slots[f.slot] for f in fs], np.int16),
+            slot=np.array([first[f.slot] for f in fs], np.int16),
             window=np.array([windows[f.window] for f in fs], np.int16),
-            other=np.array(other, np.int16),
+            other=np.array(second, np.int16),
         )
 
     def document(self) -> dict[str, Any]:
@@ -157,6 +229,10 @@ class Schema:
             "types": [asdict(t) for t in self.types],
             "attributes": [a.document() | {"inputs": list(a.inputs), "levels": list(a.levels)} for a in self.attributes],
             "renamed": dict(sorted(self.renamed.items())),
+            "channels": list(self.channels),
+            "late": self.late,
+            "colleagues": self.colleagues,
+            "event_groups": [asdict(group) for group in self.event_groups],
             "columns": [asdict(c) for c in self.columns],
         }
 
@@ -169,6 +245,10 @@ class Schema:
             tuple(EventType(**t) for t in document["types"]),
             tuple(Attribute(**a | {"inputs": tuple(a["inputs"]), "levels": tuple(a["levels"])}) for a in document["attributes"]),
             dict(document["renamed"]),
+            tuple(document.get("channels", ())),
+            bool(document.get("late")),
+            bool(document.get("colleagues")),
+            tuple(EventGroup(**group | {"types": tuple(group["types"])}) for group in document.get("event_groups", ())),
         )
         listed = [c["name"] for c in document["columns"]]
         if listed != [c.name for c in schema.columns]:
@@ -184,10 +264,16 @@ class Schema:
         return hash(self.hash)
 
 
-def _membership(types: tuple[EventType, ...], slots: Mapping[str, int]) -> Codes:
-    member = np.full((len(types), 3), -1, np.int16)
-    for i, t in enumerate(types):
-        member[i, 0], member[i, 1] = i, slots["all"]
-        if t.direction:
-            member[i, 2] = slots[t.direction]
-    return member
+def _membership(schema: Schema, slots: Mapping[str, int]) -> Codes:
+    """(kinds, k): the type's slot, all, its direction; where there are any, its channel, late, and each of the team's groups."""
+    width, channels = schema.kinds_per_type, [slots[slot_of_channel(channel)] for channel in schema.channels]
+    rows = []
+    for i, t in enumerate(schema.types):
+        for k in range(width):
+            channel, late = divmod(k, 2) if schema.late else (k, 0)
+            row = [i, slots["all"], slots[t.direction] if t.direction else -1]
+            row += [[*channels, -1][channel]] if channels else []
+            row += [slots[LATE] if late else -1] if schema.late else []
+            row += [slots[slot_of_group(group.name)] if t.name in group.types else -1 for group in schema.event_groups]
+            rows.append(row)
+    return np.array(rows, np.int16).reshape(len(rows), 3 + bool(channels) + schema.late + len(schema.event_groups))

@@ -1,7 +1,8 @@
 """The one executor: a sweep through each lead's events and landmarks together. The only code that compares event times with as_of.
 
 Every event is read once when it becomes known and once when it leaves each window; counts are differences of running totals, values are summed
-as int64 millionths, so adding and taking away is exact whatever the order. Cost: O(events x windows + rows x features), free of window length.
+as int64 millionths, so adding and taking away is exact whatever the order. Cost: O(events x windows + rows x features), free of window length;
+`returns` walks the stage rows of a row's lead, which are few.
 """
 
 import math
@@ -9,8 +10,16 @@ import math
 import numpy as np
 from numba import njit
 
+from features.sorting import sort_each
+
 DAY_MICROS = 86_400_000_000
 HOUR_MICROS = 3_600_000_000
+ANSWER_MICROS = 3 * DAY_MICROS
+"""An answer later than this after the outreach is no longer one to it."""
+OUTREACH, ANSWER = 1, 2
+"""The roles of an event: to the lead, from the lead; 0: neither."""
+MEMO, MEMO_FROM = 48, 2048
+"""Logarithms of counts below MEMO are remembered, from so many rows on."""
 NO_VALUE = np.iinfo(np.int64).min
 """The code of an event without a value, in millionths."""
 
@@ -25,94 +34,40 @@ OPS = (
     "value_mean",  # mean of the slot's values in the window; nan: no value
     "first_is",  # 1 if the lead's first event is of the slot, 0 if not; nan: no event
     "last_is",  # 1 if the lead's latest event is of the slot, 0 if not; nan: no event
+    "gap_mean",  # mean days between neighbouring events of the slot; nan: below 2 events
+    "gap_longest",  # most days between neighbouring events of the slot; nan: below 2 events
+    "burstiness",  # (s - m) / (s + m) of those gaps' standard deviation and mean; nan: below 3 events, or all at one instant [Goh & Barabasi 2008]
+    "bursts",  # maximal runs of 3 or more events of the slot, at most an hour between neighbours
+    "burst_recency",  # days since the latest event of the latest such run; nan: none yet
+    "distinct",  # how many of the slots from this one on, `other` in number, have an event in the window
+    "entropy",  # Shannon entropy, nats, of those slots' counts in the window; nan: no event
+    "answered",  # outreach followed strictly later, within 3 days (closed), by an answer
+    "answered_share",  # its part of all outreach; nan: none yet
+    "answer_days",  # mean days from an answered outreach to its first answer; nan: none yet
+    "unanswered",  # outreach strictly later than the latest answer
     "tenure",  # days since created_at
     "time_in_stage",  # days since the current stage was entered
     "time_before_stage",  # days from created_at to the entry of the current stage
     "entries",  # stage entries so far, exits not counted
     "exits",  # times the lead has left the funnel
     "returns",  # earlier spells in the current stage
+    "furthest",  # 1 + code of the furthest stage stood in so far; 0: none yet
+    "since_exit",  # days since the latest exit was entered; nan: none yet
+    "days_out",  # days spent in exits so far
     "entry_hour",  # UTC hour, with fraction, at which the current stage was entered
     "entry_weekday",  # UTC weekday at which the current stage was entered, Monday = 0
 )
 OP = {name: code for code, name in enumerate(OPS)}
 _COUNT, _RECENCY, _SINCE_FIRST, _ACTIVE_DAYS, _TREND, _SHARE, _VALUE_SUM, _VALUE_MEAN, _FIRST_IS, _LAST_IS = range(10)
-_TENURE, _TIME_IN_STAGE, _TIME_BEFORE, _ENTRIES, _EXITS, _RETURNS, _ENTRY_HOUR, _ENTRY_WEEKDAY = range(10, 18)
+_GAP_MEAN, _GAP_LONGEST, _BURSTINESS, _BURSTS, _BURST_RECENCY, _DISTINCT, _ENTROPY = range(10, 17)
+_ANSWERED, _ANSWERED_SHARE, _ANSWER_DAYS, _UNANSWERED = range(17, 21)
+_TENURE, _TIME_IN_STAGE, _TIME_BEFORE, _ENTRIES, _EXITS, _RETURNS, _FURTHEST, _SINCE_EXIT, _DAYS_OUT, _ENTRY_HOUR, _ENTRY_WEEKDAY = range(21, 32)
+RHYTHM = (_GAP_MEAN, _GAP_LONGEST, _BURSTINESS, _BURSTS, _BURST_RECENCY)
+WORTH = (_VALUE_SUM, _VALUE_MEAN)
+"""What asks for the gaps of its slot; what asks for its values."""
 
 
-@njit(cache=True, inline="always")
-def _later(time, kind, value, i, j):  # type: ignore[no-untyped-def]
-    if time[i] != time[j]:
-        return time[i] > time[j]
-    if kind[i] != kind[j]:
-        return kind[i] > kind[j]
-    return value[i] > value[j]
-
-
-@njit(cache=True)
-def _sort_run(order, time, kind, value, low, high):  # type: ignore[no-untyped-def]
-    """Insertion sort of a short run or of one that is sorted already; a heap sort of a long one. Ties are broken by type, then value: rows may come
-    in any order."""
-    if high - low <= 48 or _is_sorted(order, time, kind, value, low, high):
-        for i in range(low + 1, high):
-            row = order[i]
-            j = i - 1
-            while j >= low and _later(time, kind, value, order[j], row):
-                order[j + 1] = order[j]
-                j -= 1
-            order[j + 1] = row
-        return
-    size = high - low
-    for start in range(size // 2 - 1, -1, -1):
-        _sift(order, time, kind, value, low, start, size)
-    for end in range(size - 1, 0, -1):
-        order[low], order[low + end] = order[low + end], order[low]
-        _sift(order, time, kind, value, low, 0, end)
-
-
-@njit(cache=True)
-def _is_sorted(order, time, kind, value, low, high):  # type: ignore[no-untyped-def]
-    i = low + 1
-    while i < high and not _later(time, kind, value, order[i - 1], order[i]):
-        i += 1
-    return i >= high
-
-
-@njit(cache=True)
-def _sift(order, time, kind, value, low, root, size):  # type: ignore[no-untyped-def]
-    while True:
-        child = 2 * root + 1
-        if child >= size:
-            return
-        if child + 1 < size and _later(time, kind, value, order[low + child + 1], order[low + child]):
-            child += 1
-        if not _later(time, kind, value, order[low + child], order[low + root]):
-            return
-        order[low + root], order[low + child] = order[low + child], order[low + root]
-        root = child
-
-
-@njit(cache=True)
-def sort_by_lead(leads, lead, time, kind, value):  # type: ignore[no-untyped-def]
-    """Rows in any order -> (start (leads+1,), time, kind, value) sorted by (lead, time, kind, value): a counting sort by lead, then short runs.
-    Rows whose lead or kind is negative are left out."""
-    start = np.zeros(leads + 1, np.int64)
-    for i in range(lead.size):
-        if lead[i] >= 0 and kind[i] >= 0:
-            start[lead[i] + 1] += 1
-    for i in range(leads):
-        start[i + 1] += start[i]
-    place = start[:-1].copy()
-    order = np.empty(start[leads], np.int64)
-    for i in range(lead.size):
-        if lead[i] >= 0 and kind[i] >= 0:
-            order[place[lead[i]]] = i
-            place[lead[i]] += 1
-    for i in range(leads):
-        _sort_run(order, time, kind, value, start[i], start[i + 1])
-    return start, time[order], kind[order], value[order]
-
-
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def standing(start, time, lead, as_of):  # type: ignore[no-untyped-def]
     """Index into `time` of the last row of `lead` at or before as_of, -1 if none: one at as_of counts, one a microsecond later does not."""
     out = np.empty(lead.size, np.int64)
@@ -128,148 +83,234 @@ def standing(start, time, lead, as_of):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True)
-def sweep(created, event_start, event_time, event_type, event_value, stage_start, stage_time, stage_code, stages, slots, member, windows,  # type: ignore[no-untyped-def]
-          op, slot, window, other, spine_lead, spine_as_of, out):  # fmt: skip
-    """Fills out[:, :op.size] for a spine sorted by (lead, as_of). Windows are (as_of - window, as_of]; the last window is the current stage's
-    own: [its entry, as_of]; `ever` is window -1: everything up to as_of."""
-    n_windows = windows.size + 1
-    count = np.empty((n_windows + 1, slots), np.int64)  # row 0: all up to as_of; row 1 + w: what has left window w
-    total = np.empty((n_windows + 1, slots), np.int64)
-    valued = np.empty((n_windows + 1, slots), np.int64)
-    first, last = np.empty(slots, np.int64), np.empty(slots, np.int64)
-    tail, tail_day, tail_days = (
-        np.empty(n_windows, np.int64),
-        np.empty(n_windows, np.int64),
-        np.empty(n_windows, np.int64),
-    )
-    never = np.iinfo(np.int64).min
-    row = 0
-    while row < spine_lead.size:
+@njit(cache=True, nogil=True)
+def sweep(created, event_start, event_time, event_kind, event_value, stage_start, stage_time, stage_code, stages,  # type: ignore[no-untyped-def]
+          kinds, worths, rhythm, windows, bounds, steps, spine_lead, spine_as_of, begin, end, out):  # fmt: skip
+    """Fills out[begin:end] for a spine sorted by (lead, as_of). Windows are (as_of - window, as_of]; the last but one is the current stage's own:
+    [its entry, as_of]; the last is `ever`: everything up to as_of.
+
+    kinds (kinds, 1 + k): of each kind of event its role and the slots it counts in; worths (kinds, j): those in which its value does; both are filled
+    up with a slot that nobody reads, the last. rhythm (slots,): whether gaps of a slot are asked for. bounds (ops + 1,): where each op's features lie
+    among `steps` (features, 5): column of out, slot, window, other, and the place of (window, slot) among all such.
+    """
+    slots, n_windows, width, values = rhythm.size, windows.size + 1, kinds.shape[1], worths.shape[1]
+    never, ever = np.iinfo(np.int64).min, n_windows + 1
+    # one array, cut up: of few leads, asking for memory costs more than the sweep
+    numbers, instants = np.empty((4 * ever + 5, slots), np.int64), np.empty((6, slots))
+    # what has left each window; of the last, `ever`, nothing does
+    gone, gone_total, gone_valued, counts = numbers[:ever], numbers[ever : 2 * ever], numbers[2 * ever : 3 * ever], numbers[3 * ever : 4 * ever]
+    heard, total, valued, run, bursts = numbers[-5], numbers[-4], numbers[-3], numbers[-2], numbers[-1]
+    # as numbers with a nan: exact to the microsecond until the year 2255
+    first, last, burst_last, longest, gap_mean, gap_squares = instants[0], instants[1], instants[2], instants[3], instants[4], instants[5]
+    small = MEMO if end - begin > MEMO_FROM else 0
+    trends, entropies = np.full((bounds[_TREND + 1] - bounds[_TREND], small, small), math.nan), np.full((small, small), math.nan)
+    tail = np.empty(ever, np.int64)
+    longest_run = 0
+    row = begin
+    while row < end:
         lead = spine_lead[row]
-        count[:] = 0
-        total[:] = 0
-        valued[:] = 0
-        first[:] = never
-        last[:] = never
-        begin, end = event_start[lead], event_start[lead + 1]
-        tail[:] = begin
-        tail_day[:] = never
-        tail_days[:] = 0
-        head, head_day, days = begin, never, 0
-        first_type, last_type = -1, -1
+        longest_run = max(longest_run, event_start[lead + 1] - event_start[lead])
+        row += 1
+    days = np.empty(longest_run + 2, np.int32)  # distinct days among a lead's first i events
+    days[0] = 0
+    row = begin
+    while row < end:
+        lead = spine_lead[row]
+        numbers[:] = 0
+        run[:] = 1
+        instants[:3] = math.nan
+        instants[3:] = 0.0
+        origin, final = event_start[lead], event_start[lead + 1]
+        tail[:] = origin
+        head, reply, day = origin, origin, never
+        first_slot, last_slot = -1, -1
+        outreach, answered, waited, unanswered, last_answer = 0, 0, 0, 0, never
         at, stage_end = stage_start[lead], stage_start[lead + 1]
-        entries, exits, stage, entered = 0, 0, -1, created[lead]
-        while row < spine_lead.size and spine_lead[row] == lead:
+        entries, exits, stage, entered, furthest, out_micros, last_exit = 0, 0, -1, created[lead], 0, 0, never
+        while row < end and spine_lead[row] == lead:
             as_of = spine_as_of[row]
             while at < stage_end and stage_time[at] <= as_of:
+                if stage >= stages:
+                    out_micros += stage_time[at] - entered
                 stage, entered = stage_code[at], stage_time[at]
                 if stage >= stages:
                     exits += 1
+                    last_exit = entered
                 else:
                     entries += 1
+                    furthest = max(furthest, stage + 1)
                 at += 1
-            while head < end and event_time[head] <= as_of:
-                kind, value = event_type[head], event_value[head]
-                for k in range(member.shape[1]):
-                    s = member[kind, k]
-                    if s >= 0:
-                        count[0, s] += 1
-                        if value != NO_VALUE:
-                            total[0, s] += value
-                            valued[0, s] += 1
-                        if first[s] == never:
-                            first[s] = event_time[head]
-                        last[s] = event_time[head]
-                if first_type < 0:
-                    first_type = kind
-                last_type = kind
-                day = event_time[head] // DAY_MICROS
-                if day != head_day:
-                    days += 1
-                    head_day = day
+            while head < final and event_time[head] <= as_of:
+                time, kind, value = event_time[head], np.uint16(event_kind[head]), event_value[head]
+                for k in range(1, width):
+                    s = kinds[kind, k]
+                    if heard[s] == 0:
+                        first[s] = time
+                    elif rhythm[s]:
+                        gap = time - last[s]
+                        longest[s] = max(longest[s], gap)
+                        off = gap - gap_mean[s]
+                        gap_mean[s] += off / heard[s]
+                        gap_squares[s] += off * (gap - gap_mean[s])
+                        run[s] = run[s] + 1 if gap <= HOUR_MICROS else 1
+                        if run[s] >= 3:
+                            bursts[s] += run[s] == 3
+                            burst_last[s] = time
+                    heard[s] += 1
+                    last[s] = time
+                there = value != NO_VALUE
+                for k in range(values):
+                    total[worths[kind, k]] += value if there else 0
+                    valued[worths[kind, k]] += there
+                last_slot = kinds[kind, 1]
+                if head == origin:
+                    first_slot = last_slot
+                role = kinds[kind, 0]
+                if role == OUTREACH:
+                    outreach += 1
+                    if time > last_answer:
+                        unanswered += 1
+                elif role == ANSWER:
+                    while event_time[reply] < time:
+                        if kinds[event_kind[reply], 0] == OUTREACH and time - event_time[reply] <= ANSWER_MICROS:
+                            answered += 1
+                            waited += time - event_time[reply]
+                        reply += 1
+                    if time > last_answer:
+                        unanswered = 0
+                    last_answer = time
+                i = head - origin
+                days[i + 1] = days[i] + (time // DAY_MICROS != day)
+                day = time // DAY_MICROS
                 head += 1
             for w in range(n_windows):
                 # the stage's own window is closed at its start: an event at the entry counts
                 edge = as_of - windows[w] if w < windows.size else entered - 1
-                while tail[w] < head and event_time[tail[w]] <= edge:
-                    i = tail[w]
-                    kind, value = event_type[i], event_value[i]
-                    for k in range(member.shape[1]):
-                        s = member[kind, k]
-                        if s >= 0:
-                            count[1 + w, s] += 1
-                            if value != NO_VALUE:
-                                total[1 + w, s] += value
-                                valued[1 + w, s] += 1
-                    day = event_time[i] // DAY_MICROS
-                    if day != tail_day[w]:
-                        tail_days[w] += 1
-                        tail_day[w] = day
-                    tail[w] = i + 1
-            for f in range(op.size):
-                code, s, w, o = op[f], slot[f], window[f], other[f]
-                x = math.nan
-                if code == _COUNT:
-                    x = float(count[0, s] - (count[1 + w, s] if w >= 0 else 0))
-                elif code == _RECENCY:
-                    if last[s] != never:
-                        x = (as_of - last[s]) / DAY_MICROS
-                elif code == _SINCE_FIRST:
-                    if first[s] != never:
-                        x = (as_of - first[s]) / DAY_MICROS
-                elif code == _ACTIVE_DAYS:
-                    x = float(days)
-                    if w >= 0:
-                        x = 0.0
-                        if tail[w] < head:
-                            x = float(days - tail_days[w])
-                            if event_time[tail[w]] // DAY_MICROS == tail_day[w]:
-                                x += 1.0  # the window opens within a day that has events on both sides
-                elif code == _TREND:
-                    short = count[0, s] - count[1 + w, s]
-                    long = count[0, s] - count[1 + o, s]
+                i = tail[w]
+                while i < head and event_time[np.uint64(i)] <= edge:
+                    kind, value = np.uint16(event_kind[np.uint64(i)]), event_value[np.uint64(i)]
+                    for k in range(1, width):
+                        gone[w, kinds[kind, k]] += 1
+                    there = value != NO_VALUE
+                    for k in range(values):
+                        gone_total[w, worths[kind, k]] += value if there else 0
+                        gone_valued[w, worths[kind, k]] += there
+                    i += 1
+                tail[w] = i
+            for w in range(ever):
+                for s in range(slots):
+                    counts[w, s] = heard[s] - gone[w, s]
+            line, flat = out[row], counts.ravel()
+            for f in range(bounds[_COUNT], bounds[_COUNT + 1]):
+                line[steps[f, 0]] = flat[steps[f, 4]]
+            for f in range(bounds[_RECENCY], bounds[_RECENCY + 1]):
+                line[steps[f, 0]] = (as_of - last[steps[f, 1]]) / DAY_MICROS
+            for f in range(bounds[_SINCE_FIRST], bounds[_SINCE_FIRST + 1]):
+                line[steps[f, 0]] = (as_of - first[steps[f, 1]]) / DAY_MICROS
+            for f in range(bounds[_ACTIVE_DAYS], bounds[_ACTIVE_DAYS + 1]):
+                i, h = tail[steps[f, 2]] - origin, head - origin
+                # the window may open within a day that has events on both sides
+                line[steps[f, 0]] = days[h] - days[i] + (i < h and days[i + 1] == days[i])
+            for f in range(bounds[_TREND], bounds[_TREND + 1]):
+                s, w, o = steps[f, 1], steps[f, 2], steps[f, 3]
+                short, long = counts[w, s], counts[o, s]
+                known = short < small and long < small
+                x = trends[f - bounds[_TREND], short, long] if known else math.nan
+                if math.isnan(x):
                     x = math.log((short + 0.5) / (long * (windows[w] / windows[o]) + 0.5))
-                elif code == _SHARE:
-                    of = count[0, o] - (count[1 + w, o] if w >= 0 else 0)
-                    if of > 0:
-                        x = (count[0, s] - (count[1 + w, s] if w >= 0 else 0)) / of
-                elif code == _VALUE_SUM:
-                    x = (total[0, s] - (total[1 + w, s] if w >= 0 else 0)) / 1e6
-                elif code == _VALUE_MEAN:
-                    of = valued[0, s] - (valued[1 + w, s] if w >= 0 else 0)
-                    if of > 0:
-                        x = (total[0, s] - (total[1 + w, s] if w >= 0 else 0)) / 1e6 / of
-                elif code == _FIRST_IS:
-                    if first_type >= 0:
-                        x = 1.0 if first_type == s else 0.0
-                elif code == _LAST_IS:
-                    if last_type >= 0:
-                        x = 1.0 if last_type == s else 0.0
-                elif code == _TENURE:
-                    x = (as_of - created[lead]) / DAY_MICROS
-                elif code == _TIME_IN_STAGE:
-                    x = (as_of - entered) / DAY_MICROS
-                elif code == _TIME_BEFORE:
-                    x = (entered - created[lead]) / DAY_MICROS
-                elif code == _ENTRIES:
-                    x = float(entries)
-                elif code == _EXITS:
-                    x = float(exits)
-                elif code == _RETURNS:
-                    x = -1.0
-                    for i in range(stage_start[lead], at):
-                        if stage_code[i] == stage:
-                            x += 1.0
-                elif code == _ENTRY_HOUR:
-                    x = (entered % DAY_MICROS) / HOUR_MICROS
-                elif code == _ENTRY_WEEKDAY:
-                    x = float((entered // DAY_MICROS + 3) % 7)
-                out[row, f] = x
+                    if known:
+                        trends[f - bounds[_TREND], short, long] = x
+                line[steps[f, 0]] = x
+            for f in range(bounds[_SHARE], bounds[_SHARE + 1]):
+                s, w, o = steps[f, 1], steps[f, 2], steps[f, 3]
+                of = counts[w, o]
+                line[steps[f, 0]] = counts[w, s] / of if of else math.nan
+            for f in range(bounds[_VALUE_SUM], bounds[_VALUE_SUM + 1]):
+                s = steps[f, 1]
+                line[steps[f, 0]] = (total[s] - gone_total[steps[f, 2], s]) / 1e6
+            for f in range(bounds[_VALUE_MEAN], bounds[_VALUE_MEAN + 1]):
+                s, w = steps[f, 1], steps[f, 2]
+                of = valued[s] - gone_valued[w, s]
+                line[steps[f, 0]] = (total[s] - gone_total[w, s]) / 1e6 / of if of else math.nan
+            for f in range(bounds[_FIRST_IS], bounds[_FIRST_IS + 1]):
+                line[steps[f, 0]] = (1.0 if first_slot == steps[f, 1] else 0.0) if first_slot >= 0 else math.nan
+            for f in range(bounds[_LAST_IS], bounds[_LAST_IS + 1]):
+                line[steps[f, 0]] = (1.0 if last_slot == steps[f, 1] else 0.0) if last_slot >= 0 else math.nan
+            for f in range(bounds[_GAP_MEAN], bounds[_GAP_MEAN + 1]):
+                s = steps[f, 1]
+                line[steps[f, 0]] = (last[s] - first[s]) / (heard[s] - 1) / DAY_MICROS if heard[s] >= 2 else math.nan
+            for f in range(bounds[_GAP_LONGEST], bounds[_GAP_LONGEST + 1]):
+                s = steps[f, 1]
+                line[steps[f, 0]] = longest[s] / DAY_MICROS if heard[s] >= 2 else math.nan
+            for f in range(bounds[_BURSTINESS], bounds[_BURSTINESS + 1]):
+                s = steps[f, 1]
+                x = math.nan
+                if heard[s] >= 3 and last[s] > first[s]:
+                    deviation, mean = math.sqrt(gap_squares[s] / (heard[s] - 1)), (last[s] - first[s]) / (heard[s] - 1)
+                    x = (deviation - mean) / (deviation + mean)
+                line[steps[f, 0]] = x
+            for f in range(bounds[_BURSTS], bounds[_BURSTS + 1]):
+                line[steps[f, 0]] = bursts[steps[f, 1]]
+            for f in range(bounds[_BURST_RECENCY], bounds[_BURST_RECENCY + 1]):
+                line[steps[f, 0]] = (as_of - burst_last[steps[f, 1]]) / DAY_MICROS
+            for f in range(bounds[_DISTINCT], bounds[_DISTINCT + 1]):
+                w, x = steps[f, 2], 0
+                for s in range(steps[f, 1], steps[f, 1] + steps[f, 3]):
+                    x += counts[w, s] > 0
+                line[steps[f, 0]] = x
+            for f in range(bounds[_ENTROPY], bounds[_ENTROPY + 1]):
+                w, of = steps[f, 2], 0
+                for s in range(steps[f, 1], steps[f, 1] + steps[f, 3]):
+                    of += counts[w, s]
+                x = 0.0 if of else math.nan
+                for s in range(steps[f, 1], steps[f, 1] + steps[f, 3]):
+                    n = counts[w, s]
+                    if n == 0:
+                        continue
+                    part = entropies[of, n] if of < small else math.nan
+                    if math.isnan(part):
+                        part = n / of * math.log(n / of)
+                        if of < small:
+                            entropies[of, n] = part
+                    x -= part
+                line[steps[f, 0]] = x
+            for f in range(bounds[_ANSWERED], bounds[_ANSWERED + 1]):
+                line[steps[f, 0]] = answered
+            for f in range(bounds[_ANSWERED_SHARE], bounds[_ANSWERED_SHARE + 1]):
+                line[steps[f, 0]] = answered / outreach if outreach else math.nan
+            for f in range(bounds[_ANSWER_DAYS], bounds[_ANSWER_DAYS + 1]):
+                line[steps[f, 0]] = waited / answered / DAY_MICROS if answered else math.nan
+            for f in range(bounds[_UNANSWERED], bounds[_UNANSWERED + 1]):
+                line[steps[f, 0]] = unanswered
+            for f in range(bounds[_TENURE], bounds[_TENURE + 1]):
+                line[steps[f, 0]] = (as_of - created[lead]) / DAY_MICROS
+            for f in range(bounds[_TIME_IN_STAGE], bounds[_TIME_IN_STAGE + 1]):
+                line[steps[f, 0]] = (as_of - entered) / DAY_MICROS
+            for f in range(bounds[_TIME_BEFORE], bounds[_TIME_BEFORE + 1]):
+                line[steps[f, 0]] = (entered - created[lead]) / DAY_MICROS
+            for f in range(bounds[_ENTRIES], bounds[_ENTRIES + 1]):
+                line[steps[f, 0]] = entries
+            for f in range(bounds[_EXITS], bounds[_EXITS + 1]):
+                line[steps[f, 0]] = exits
+            for f in range(bounds[_RETURNS], bounds[_RETURNS + 1]):
+                x = -1
+                for i in range(stage_start[lead], at):
+                    x += stage_code[i] == stage
+                line[steps[f, 0]] = x
+            for f in range(bounds[_FURTHEST], bounds[_FURTHEST + 1]):
+                line[steps[f, 0]] = furthest
+            for f in range(bounds[_SINCE_EXIT], bounds[_SINCE_EXIT + 1]):
+                line[steps[f, 0]] = (as_of - last_exit) / DAY_MICROS if exits else math.nan
+            for f in range(bounds[_DAYS_OUT], bounds[_DAYS_OUT + 1]):
+                line[steps[f, 0]] = (out_micros + (as_of - entered if stage >= stages else 0)) / DAY_MICROS
+            for f in range(bounds[_ENTRY_HOUR], bounds[_ENTRY_HOUR + 1]):
+                line[steps[f, 0]] = (entered % DAY_MICROS) / HOUR_MICROS
+            for f in range(bounds[_ENTRY_WEEKDAY], bounds[_ENTRY_WEEKDAY + 1]):
+                line[steps[f, 0]] = (entered // DAY_MICROS + 3) % 7
             row += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _without_repeats(start, time, code, as_of):  # type: ignore[no-untyped-def]
     """Sorted stage rows (`start` delimits the leads) without those of the stage a lead already stands in, in place -> each lead's stage at its
     instant, -1 before its first row."""
@@ -287,34 +328,38 @@ def _without_repeats(start, time, code, as_of):  # type: ignore[no-untyped-def]
     return standing_in
 
 
-@njit(cache=True)
-def sweep_told(told, value, stages, slots, member, windows, op, slot, window, other, out):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True)
+def sweep_told(told, value, stages, kinds, worths, rhythm, windows, bounds, steps, out):  # type: ignore[no-untyped-def]
     """`sweep` of leads told one by one, at one instant each, out of one line of numbers: for each row of `out` the instants of creation and of
-    knowledge, how many events and entries, then the events' times and types, then the entries' times and stages. `value` (events,) is nan for
-    none. Rows in any order; an event of a type below 0 is left out. Returns each lead's stage, -1 before its creation.
+    knowledge, how many events and entries, then the events' times and kinds, then the entries' times and stages. `value` (events,) is nan for
+    none. Rows in any order; an event of a kind below 0 is left out. Returns each lead's stage, -1 before its creation.
     """
-    leads, events = len(out), value.size
+    leads, entries = len(out), (told.size - 2 * len(out)) // 2 - value.size
     created, as_of, every = np.empty(leads, np.int64), np.empty(leads, np.int64), np.arange(leads)
-    of_event, of_entry = np.empty(events, np.int64), np.empty((told.size - 4 * leads) // 2 - events + leads, np.int64)
-    time, kind, millionths = np.empty(events, np.int64), np.empty(events, np.int16), np.empty(events, np.int64)
-    entered, code = np.empty(of_entry.size, np.int64), np.empty(of_entry.size, np.int16)
-    at, event, entry = 0, 0, 0
+    events, stays = np.empty((value.size, 3), np.int64), np.empty((entries, 3), np.int64)
+    event_start, stage_start = np.zeros(leads + 1, np.int64), np.zeros(leads + 1, np.int64)
+    at, first, event, entry = 0, 0, 0, 0
     for lead in range(leads):
         created[lead], as_of[lead], heard, stood = told[at], told[at + 1], told[at + 2], told[at + 3]
         at += 4
         for i in range(heard):
-            of_event[event], time[event], kind[event] = lead, told[at + i], told[at + heard + i]
-            millionths[event] = NO_VALUE if math.isnan(value[event]) else np.int64(np.rint(value[event] * 1e6))
-            event += 1
-        at += 2 * heard
-        of_entry[entry], entered[entry], code[entry] = lead, created[lead], 0
+            x, kind = value[first + i], told[at + heard + i]
+            if kind >= 0:
+                events[event, 0], events[event, 2] = told[at + i], kind
+                events[event, 1] = NO_VALUE if math.isnan(x) else np.int64(np.rint(x * 1e6))
+                event += 1
+        at, first = at + 2 * heard, first + heard
+        stays[entry, 0], stays[entry, 1], stays[entry, 2] = created[lead], 0, 0
+        entry += 1
         for i in range(stood):
+            stays[entry, 0], stays[entry, 1], stays[entry, 2] = max(told[at + i], created[lead]), 0, told[at + stood + i]
             entry += 1
-            of_entry[entry], entered[entry], code[entry] = lead, max(told[at + i], created[lead]), told[at + stood + i]
-        at, entry = at + 2 * stood, entry + 1
-    event_start, time, kind, millionths = sort_by_lead(leads, of_event, time, kind, millionths)
-    stage_start, entered, code, _ = sort_by_lead(leads, of_entry, entered, code, np.zeros(of_entry.size, np.int64))
+        at += 2 * stood
+        event_start[lead + 1], stage_start[lead + 1] = event, entry
+    time, kind, millionths = sort_each(events, event_start)
+    entered, code, _ = sort_each(stays, stage_start)
     standing_in = _without_repeats(stage_start, entered, code, as_of)
-    sweep(created, event_start, time, kind, millionths, stage_start, entered, code, stages, slots, member, windows, op, slot, window, other,
-          every, as_of, out)  # fmt: skip
+    # not a plain 0: numba would compile the sweep once more for that very number
+    sweep(created, event_start, time, kind, millionths, stage_start, entered, code, stages, kinds, worths, rhythm, windows, bounds,
+          steps, every, as_of, np.int64(0), leads, out)  # fmt: skip
     return standing_in

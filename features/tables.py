@@ -1,7 +1,6 @@
 """From a dataset's tables to columnar histories and attribute codes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
@@ -9,26 +8,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from data.arrow import Column, pc
+from data.arrow import Column, Mask, pc
+from data.contract import DAY
 from data.dataset import Dataset
-from features.rows import Dated, Known
+from features.colleagues import ALWAYS, Stays, colleagues_of
+from features.rows import Cohort, Dated, Known
 from features.schema import Schema
-from features.sweep import NO_VALUE, sort_by_lead
-from features.timeline import Codes, Ints, Timeline, build
+from features.sorting import sort_rows
+from features.sweep import NO_VALUE
+from features.timeline import Codes, Ints, build
 
 MICRO = 1_000_000
 FOREVER = 2**63 - 1
 MOST_VALUE = 1e12
 """Above this, millionths would no longer be exact in 64 bits: such a value counts as none."""
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """The leads of a dataset: ids (n,) sorted, their timeline and what is known of them."""
-
-    lead_ids: Sequence[str]
-    timeline: Timeline
-    known: Known
 
 
 def cohort_of(dataset: Dataset, schema: Schema) -> Cohort:
@@ -41,7 +34,8 @@ def cohort_of(dataset: Dataset, schema: Schema) -> Cohort:
         _stages(dataset.stages, ids, schema),
         len(schema.stages),
     )
-    return Cohort([str(i) for i in ids.to_pylist()], timeline, _known(dataset, leads, schema))
+    colleagues = colleagues_of(timeline, schema.program.role, stays_of(dataset, leads)) if schema.colleagues else None
+    return Cohort([str(i) for i in ids.to_pylist()], timeline, _known(dataset, leads, schema), colleagues)
 
 
 def ints(column: Any) -> Ints:
@@ -59,11 +53,29 @@ def event_instants(events: pa.Table) -> Ints:
 
 
 def _events(events: pa.Table, ids: Column, schema: Schema) -> tuple[Ints, Codes, Ints, Ints]:
-    kind = _coded(events["type"], [schema.type_code(name) for name in _distinct(events["type"])])
+    kind = _kinds(events, schema)
     value = events["value"].combine_chunks().to_numpy(zero_copy_only=False)
     there = np.abs(value) <= MOST_VALUE  # nan is not
     millionths = np.where(there, np.rint(np.where(there, value, 0.0) * MICRO), NO_VALUE).astype(np.int64)
     return positions(events["lead_id"], ids), kind, event_instants(events), millionths
+
+
+def _kinds(events: pa.Table, schema: Schema) -> Codes:
+    """`schema.kind_code` of each row."""
+    first = [schema.kind_code(name, None, False) for name in _distinct(events["type"])]
+    kind = _coded(events["type"], first)
+    if schema.channels:
+        none = schema.kind_of_channel(None)
+        kind += _coded(events["channel"], [schema.kind_of_channel(name) - none for name in _distinct(events["channel"])], missing=0)
+    if schema.late:
+        kind += late(events)
+    return np.where(_coded(events["type"], first) < 0, np.int16(-1), kind)
+
+
+def late(events: pa.Table) -> Mask:
+    """Whether each event was recorded more than a day after it occurred: a day after to the microsecond is not late."""
+    recorded, occurred = (ints(pc.fill_null(events[name], 0)) for name in ("recorded_at", "occurred_at"))
+    return recorded - occurred > DAY
 
 
 def _stages(stages: pa.Table, ids: Column, schema: Schema) -> tuple[Ints, Codes, Ints]:
@@ -75,14 +87,31 @@ def _distinct(column: Column) -> list[str]:
     return [str(v) for v in _dictionary(column).dictionary.to_pylist()]
 
 
-def _coded(column: Column, codes: Sequence[int]) -> Codes:
-    """The code of each row's text; a missing text has code -1."""
+def _coded(column: Column, codes: Sequence[int], missing: int = -1) -> Codes:
+    """The code of each row's text; that of a missing one."""
     indices = ints(pc.fill_null(_dictionary(column).indices, len(codes)))
-    return np.array([*codes, -1], np.int16)[indices]
+    return np.array([*codes, missing], np.int16)[indices]
 
 
 def _dictionary(column: Column) -> Any:
     return column.combine_chunks().dictionary_encode()
+
+
+def stays_of(dataset: Dataset, leads: pa.Table) -> Stays:
+    """At which account each of the leads stood since when: by the history of its `account_id` where there is one, else all along. Where it
+    stood first when it was created or before, it always did: that its account was noted down when it moved changes no earlier row."""
+    rows = _changes(dataset, "lead", "account_id")
+    lead = positions(rows["id"], leads["lead_id"])
+    named = pa.chunked_array([*leads["account_id"].chunks, *rows["value"].chunks], pa.string())
+    accounts = pa.chunked_array([pc.drop_null(pc.unique(named))])
+    always = np.setdiff1d(np.arange(leads.num_rows, dtype=np.int64), lead)
+    since = np.concatenate([np.full(always.size, ALWAYS), ints(rows["changed_at"])])
+    account = np.concatenate([positions(leads["account_id"], accounts)[always], positions(rows["value"], accounts)])
+    owner, every = np.concatenate([always, lead]), np.arange(since.size, dtype=np.int64)
+    start, since, _, row = sort_rows(leads.num_rows, owner, since, np.zeros(since.size, np.int16), every)
+    first, created = (np.repeat(column, np.diff(start)) for column in (since[start[:-1]], ints(pc.fill_null(leads["created_at"], 0))))
+    since = np.where((since == first) & (first <= created), ALWAYS, since)
+    return Stays(start, since, account[row], max(len(accounts), 1))
 
 
 def _known(dataset: Dataset, leads: pa.Table, schema: Schema) -> Known:
@@ -125,7 +154,7 @@ def _dated(n: int, lead: Ints, time: Ints, values: Sequence[str | None]) -> Date
     """The rows, in order of time, as the histories of n leads; None where there is none."""
     if not len(values):
         return None
-    start, time, _, row = sort_by_lead(n, lead, time, np.zeros(lead.size, np.int16), np.arange(lead.size, dtype=np.int64))
+    start, time, _, row = sort_rows(n, lead, time, np.zeros(lead.size, np.int16), np.arange(lead.size, dtype=np.int64))
     return Dated(start, time, [values[i] for i in row.tolist()])
 
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features import sweep
+from features.sorting import plain, sort_rows
+from features.threads import PARTS_A_CORE, cores, evenly, share
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int16]
+PART_ROWS = 4096
+"""Fewer rows than this are not worth a thread."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Timeline:
     created: Ints  # (n,)
     event_start: Ints  # (n + 1,)
     event_time: Ints  # (events,)
-    event_type: Codes  # (events,), index into the schema's event types
+    event_type: Codes  # (events,), its kind: `Schema.kind_code` of its type, channel, and whether it was recorded late
     event_value: Ints  # (events,), millionths; sweep.NO_VALUE for none
     stage_start: Ints  # (n + 1,)
     stage_time: Ints  # (stage rows,)
@@ -37,7 +42,7 @@ class Timeline:
 
     def standing(self, lead: Ints, as_of: Ints) -> tuple[Codes, Ints]:
         """Stage code and its entry for each (lead, as_of); code -1 before creation."""
-        row = sweep.standing(self.stage_start, self.stage_time, lead, as_of)
+        row = sweep.standing(self.stage_start, self.stage_time, plain(lead), plain(as_of))
         found = row >= 0
         code = np.where(found, self.stage_code[np.maximum(row, 0)], -1).astype(np.int16)
         return code, np.where(found, self.stage_time[np.maximum(row, 0)], self.created[lead])
@@ -49,19 +54,19 @@ def build(
     stage_rows: tuple[Ints, Codes, Ints],
     stages: int,
 ) -> Timeline:
-    """Rows in any order -> Timeline. `events` is (lead, type, time, value), `stage_rows` is (lead, code, time); rows with a negative lead or
+    """Rows in any order -> Timeline. `events` is (lead, kind, time, value), `stage_rows` is (lead, code, time); rows with a negative lead or
     code are left out. Each lead gets its creation as a first row in stage 0; a stage entered before the creation counts from the creation;
     a repeated row of the stage a lead already stands in is dropped."""
-    lead, code, time = stage_rows
+    created, (lead, code, time) = plain(created), stage_rows
     known = lead >= 0
     time = np.where(known, np.maximum(time, created[np.where(known, lead, 0)] if created.size else time), time)
     every = np.arange(created.size, dtype=np.int64)
     lead = np.concatenate([every, lead])
     code = np.concatenate([np.zeros(created.size, np.int16), code.astype(np.int16)])
     time = np.concatenate([created, time])
-    start, time, code, _ = sweep.sort_by_lead(created.size, lead, time, code, np.zeros(lead.size, np.int64))
+    start, time, code, _ = sort_rows(created.size, lead, time, code, np.zeros(lead.size, np.int64))
     start, time, code = _without_repeats(start, time, code)
-    event_start, event_time, event_type, event_value = sweep.sort_by_lead(created.size, events[0], events[2], events[1].astype(np.int16), events[3])
+    event_start, event_time, event_type, event_value = sort_rows(created.size, events[0], events[2], events[1], events[3])
     return Timeline(created, event_start, event_time, event_type, event_value, start, time, code, stages)
 
 
@@ -73,11 +78,15 @@ class Past(NamedTuple):
     event_time: list[int]
     """When each event counted."""
     event_type: list[int]
-    """Index of its type; below 0: left out."""
+    """Its kind (`Schema.kind_code`); below 0: left out."""
     event_value: list[float]
     """nan for none."""
     stage_time: list[int]
     stage_code: list[int]
+    colleague_time: list[int]
+    """When each event of others at the account counted."""
+    colleague_role: list[int]
+    """What it is (`schema.ROLES`); below 0: left out."""
 
 
 def _without_repeats(start: Ints, time: Ints, code: Codes) -> tuple[Ints, Ints, Codes]:
@@ -90,9 +99,11 @@ def _without_repeats(start: Ints, time: Ints, code: Codes) -> tuple[Ints, Ints, 
 
 @dataclass(frozen=True)
 class Program:
-    """Declared features compiled for the sweep: one entry per feature, indices into `slots` and `windows`."""
+    """Declared features compiled for the sweep: one entry per feature, indices into `slots` and `windows`. Window -1 is everything so far, window w
+    that of the current stage."""
 
-    member: Codes  # (types, k): the slots an event of this type counts in, -1 for none
+    member: Codes  # (kinds, k): the slots an event of this kind counts in, -1 for none; its type's first
+    role: NDArray[np.int8]  # (kinds,): sweep.OUTREACH, sweep.ANSWER, or 0 for neither
     slots: int
     windows: Ints  # (w,) microseconds
     op: Codes
@@ -100,15 +111,40 @@ class Program:
     window: Codes
     other: Codes
 
+    @cached_property
+    def plan(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_], Ints, NDArray[np.uint32], NDArray[np.uint32]]:
+        """What the sweep reads: (kinds, worths, rhythm, windows, bounds, steps). Features of one op are computed together, wherever their columns
+        are."""
+        order, nobody = np.argsort(self.op, kind="stable"), self.slots
+        ever = self.windows.size + 1
+        window, other = (np.where(codes < 0, ever, codes) for codes in (self.window, self.other))
+        place = window * (self.slots + 1) + self.slot
+        rhythm, worth = np.zeros(self.slots + 1, bool), np.isin(self.member, self.slot[np.isin(self.op, sweep.WORTH)])
+        rhythm[self.slot[np.isin(self.op, sweep.RHYTHM)]] = True
+        summed = np.sort(np.where(worth, self.member, nobody), axis=1)[:, : int(worth.sum(axis=1).max(initial=0))]
+        return (
+            np.column_stack([self.role.astype(np.int16), np.where(self.member < 0, nobody, self.member)]).astype(np.uint16),
+            np.ascontiguousarray(summed, np.uint16),
+            rhythm,
+            self.windows,
+            np.searchsorted(self.op[order], np.arange(len(sweep.OPS) + 1)).astype(np.uint32),
+            np.stack([order, self.slot[order], window[order], other[order], place[order]], axis=1).astype(np.uint32),
+        )
+
 
 def run(program: Program, timeline: Timeline, lead: Ints, as_of: Ints, out: NDArray[np.float32]) -> None:
-    """Writes the program's features for a spine (m,) sorted by (lead, as_of) into out[:, :features], float32."""
-    sweep.sweep(
-        timeline.created, timeline.event_start, timeline.event_time, timeline.event_type, timeline.event_value,
-        timeline.stage_start, timeline.stage_time, timeline.stage_code, timeline.stages,
-        program.slots, program.member, program.windows, program.op, program.slot, program.window, program.other,
-        lead, as_of, out,
-    )  # fmt: skip
+    """Writes the program's features for a spine (m,) sorted by (lead, as_of) into out[:, :features], float32. A long spine is shared by the cores;
+    the rows are the same for any number of them: a lead that is cut apart is swept once for each part."""
+    lead, as_of = plain(lead), plain(as_of)
+    parts = min(PARTS_A_CORE * cores(), lead.size // PART_ROWS) or 1
+
+    def part(_: int, begin: int, end: int) -> None:
+        sweep.sweep(
+            timeline.created, timeline.event_start, timeline.event_time, timeline.event_type, timeline.event_value,
+            timeline.stage_start, timeline.stage_time, timeline.stage_code, timeline.stages, *program.plan, lead, as_of, begin, end, out,
+        )  # fmt: skip
+
+    share(part, evenly(lead.size, parts))
 
 
 def run_told(program: Program, leads: Sequence[Past], stages: int, out: NDArray[np.float32]) -> list[int]:
@@ -122,16 +158,13 @@ def run_told(program: Program, leads: Sequence[Past], stages: int, out: NDArray[
         line += one.stage_time
         line += one.stage_code
     values = leads[0].event_value if len(leads) == 1 else [value for one in leads for value in one.event_value]
-    found = sweep.sweep_told(
-        np.array(line, np.int64), np.array(values, np.float64), stages,
-        program.slots, program.member, program.windows, program.op, program.slot, program.window, program.other, out,
-    )  # fmt: skip
+    found = sweep.sweep_told(np.array(line, np.int64), np.array(values, np.float64), stages, *program.plan, out)
     return [int(code) for code in found.tolist()]
 
 
 def latest(start: Ints, time: Ints, lead: Ints, as_of: Ints) -> Ints:
     """Index of each lead's last change at or before as_of, -1 if none. `start` (leads + 1,) delimits the leads in `time`, sorted within."""
-    return np.asarray(sweep.standing(start, time, lead, as_of))
+    return np.asarray(sweep.standing(start, time, plain(lead), plain(as_of)))
 
 
 def in_order(lead: Ints, as_of: Ints) -> Ints | None:

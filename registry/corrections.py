@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import zip_longest
 from math import inf
 from typing import Any
@@ -11,10 +12,14 @@ from numpy.typing import NDArray
 
 from data.documents import nearest
 from data.funnel import Correction
+from features.attributes import OTHER
 from registry.profile import Profile, Said, Trait, Unused, Value, said_points
 
 _DRAWS = 4_000
 _SEED = 5
+_SHORTEST_MISSPELT, _MOST_LETTERS_APART, _ALIKE = 5, 2, 0.8
+"""What makes a value that nobody has a misspelt one: neither is short or numbered, hardly longer or shorter, and so much is the same. Stricter than
+for names of keys, since a value may well be new: `Retailing` is not `Retail`."""
 
 
 def profile_of(about: Mapping[str, Any], corrections: Mapping[str, Correction]) -> Profile | None:
@@ -48,8 +53,10 @@ def _unused(name: str, trait: Trait | None, correction: Correction, traits: Sequ
         yield Unused(name, "a number", trait.label)
     elif trait.kind != "number" and correction.between is not None:
         yield Unused(name, "no number", trait.label)
-    elif trait.kind == "category" and trait.level == "organization" and not correction.ignore:
-        yield from (Unused(name, "rare", value) for value in _fresh(trait, correction))
+    elif not correction.ignore:
+        yield from (Unused(name, "misspelt", close, value) for value, close in _misspelt(trait, correction).items())
+        if trait.kind == "category" and trait.level == "organization":
+            yield from (Unused(name, "rare", value) for value in _fresh(trait, correction))
 
 
 def _corrected(trait: Trait, correction: Correction) -> Trait:
@@ -69,9 +76,29 @@ def _corrected(trait: Trait, correction: Correction) -> Trait:
 
 
 def _fresh(trait: Trait, correction: Correction) -> list[str]:
-    """The values that are corrected and that were not learned apart."""
+    """The values that are corrected and that were not learned apart, but for misspelt ones: those count for nobody."""
+    misspelt = _misspelt(trait, correction)
+    return [name for name in _unknown(trait, correction) if name not in misspelt]
+
+
+def _unknown(trait: Trait, correction: Correction) -> list[str]:
     known = {value.name.casefold() for value in trait.values}
     return [name for name in (*correction.wanted, *correction.unwanted) if name.casefold() not in known]
+
+
+def _misspelt(trait: Trait, correction: Correction) -> dict[str, str]:
+    """Each value that must be one of those that were learned, written wrongly, and that one."""
+    if trait.kind == "number":
+        return {}
+    learned = {value.name.casefold(): value.name for value in trait.values if value.name != OTHER}
+    close = {name: _meant_value(name.casefold(), learned) for name in _unknown(trait, correction)}
+    return {name: learned[found] for name, found in close.items() if found is not None}
+
+
+def _meant_value(name: str, learned: Mapping[str, str]) -> str | None:
+    worth = [one for one in learned if abs(len(one) - len(name)) <= _MOST_LETTERS_APART and min(len(one), len(name)) >= _SHORTEST_MISSPELT]
+    found = [] if any(c.isdigit() for c in name) else get_close_matches(name, worth, n=1, cutoff=_ALIKE)
+    return found[0] if found else None
 
 
 def _as_said(value: Value, said: Said) -> Value:

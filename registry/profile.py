@@ -124,11 +124,12 @@ class Part(NamedTuple):
 class Unused(NamedTuple):
     """A correction that can't be applied: `name` as funnel.toml has it; no attribute is meant (`close`: the name most like it), or the attribute
     (`close`: its label) is a number and has no wanted values, or is none and has no range, or too few companies have the value (`close`) for the
-    model's row to tell it from others: it counts in a fit, and not in what to do next."""
+    model's row to tell it from others: it counts in a fit, and not in what to do next; or its `value` is a misspelt one (`close`: the right one)."""
 
     name: str
-    why: Literal["unknown", "a number", "no number", "rare"]
+    why: Literal["unknown", "a number", "no number", "rare", "misspelt"]
     close: str | None
+    value: str | None = None
 
 
 _Read = tuple[str, Value | None, float, Said]

@@ -28,6 +28,8 @@ from serving.tracing import Tracing
 from serving.watched import WatchedSpool
 
 THREADS = 32
+_HEAD = ("HEAD",)
+"""Monitors and link checkers ask so for a page or a probe; the server sends no body then."""
 ROUTES: tuple[Route, ...] = (
     *scoring.ROUTES, *ingest.ROUTES, *leads.ROUTES, *ledger.ROUTES, *queue.ROUTES, *operations.ROUTES, *webhooks.ROUTES, *reports.ROUTES,
     *icp.ROUTES, *model.ROUTES, *probes.ROUTES,
@@ -60,9 +62,11 @@ def create_app(settings: Settings) -> FastAPI:
     for route in ROUTES:
         told = {name: value for name, value in route.told.items() if name != "asked"}
         app.add_api_route(route.path, guarded(route), methods=[route.method], **told)
+        if route.scope is None:
+            app.add_api_route(route.path, guarded(route), methods=["HEAD"], include_in_schema=False)
     for page in PAGES:
-        app.add_api_route(page.path, guarding.guarded(page), methods=[*page.methods], include_in_schema=False)
-    app.add_api_route(files.PATH, files.endpoint, methods=["GET"], include_in_schema=False)
+        app.add_api_route(page.path, guarding.guarded(page), methods=[*page.methods, *_HEAD[: "GET" in page.methods]], include_in_schema=False)
+    app.add_api_route(files.PATH, files.endpoint, methods=["GET", *_HEAD], include_in_schema=False)
     app.add_middleware(Envelope, metrics=metrics, tracing=tracing)
     app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(SQLAlchemyError, _store_failed)

@@ -1,22 +1,18 @@
 """Scores of a whole dataset: one row per lead open at as_of, sorted by likelihood."""
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
-from data.contract import DataError, format_instant
+from data.contract import format_instant
 from data.policy import DealStage
-from features.rows import compute
-from features.tables import Cohort
+from features.rows import Cohort, compute
 from features.timeline import Ints
+from serving.score_files import in_order
 from serving.scorer import Scorer
-from serving.spreadsheet import cell
 
 CHUNK = 5_000
 """Leads explained at once: what bounds the memory."""
@@ -26,7 +22,6 @@ def score_cohort(
     scorer: Scorer,
     cohort: Cohort,
     as_of: int,
-    progress: Callable[[int, int], None] | None = None,
     written: int | None = None,
     deals: pa.Table | None = None,
 ) -> pa.Table:
@@ -35,16 +30,11 @@ def score_cohort(
     every = np.arange(cohort.timeline.leads, dtype=np.int64)
     code, _ = cohort.timeline.standing(every, np.full(every.size, as_of, np.int64))
     open_ = [(stage, every[code == scorer.bundle.schema.stage_code(stage)]) for stage in scorer.bundle.path[:-1]]
-    total = sum(leads.size for _, leads in open_)
     rows: list[dict[str, Any]] = []
     open_deals = {} if deals is None else _open_deals(scorer, deals, as_of)
     for stage, leads in open_:
-        for row in _scored(scorer, cohort, stage, leads, as_of, as_of if written is None else written, open_deals):
-            rows.append(row)
-            if progress and (len(rows) % CHUNK == 0 or len(rows) == total):
-                progress(len(rows), total)
-    rows.sort(key=lambda r: (-1.0 if r["probability"] is None else -r["probability"], r["lead_id"]))
-    return pa.Table.from_pylist(rows, schema=_schema(scorer))
+        rows += _scored(scorer, cohort, stage, leads, as_of, as_of if written is None else written, open_deals)
+    return in_order(pa.Table.from_pylist(rows, schema=schema_of(scorer)))
 
 
 def _open_deals(scorer: Scorer, deals: pa.Table, as_of: int) -> dict[str, DealStage | None]:
@@ -61,7 +51,7 @@ def _scored(
     at = format_instant(written)
     for begin in range(0, leads.size, CHUNK):
         chunk = leads[begin : begin + CHUNK]
-        X = compute(scorer.bundle.schema, cohort.timeline, cohort.known, chunk, np.full(chunk.size, as_of, np.int64))
+        X = compute(scorer.bundle.schema, cohort, chunk, np.full(chunk.size, as_of, np.int64))
         stages = [deals.get(cohort.lead_ids[lead]) for lead in chunk]
         for lead, judged in zip(chunk, scorer.judge(stage, X, deals=stages), strict=True):
             yield {"lead_id": cohort.lead_ids[lead], "as_of": at, "stage": stage, "version": scorer.version} | flat(judged)
@@ -85,7 +75,8 @@ def flat(judged: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _schema(scorer: Scorer) -> pa.Schema:
+def schema_of(scorer: Scorer) -> pa.Schema:
+    """The columns of the score file."""
     text, number = pa.string(), pa.float64()
     columns: list[tuple[str, pa.DataType]] = [
         ("lead_id", text), ("as_of", text), ("stage", text), ("transition", text), ("horizon_days", pa.int64()),
@@ -93,26 +84,3 @@ def _schema(scorer: Scorer) -> pa.Schema:
         ("action", text), ("recommended_stage", text), ("next_step", text), ("reasons", text), ("version", text),
     ]  # fmt: skip
     return pa.schema([*columns, *((f"probability_{stage}", number) for stage in scorer.bundle.path[1:])])
-
-
-def _safe_to_open(table: pa.Table) -> pa.Table:
-    for name in ("lead_id", "reasons"):
-        table = table.set_column(table.column_names.index(name), name, pa.array([cell(text) for text in table[name].to_pylist()], pa.string()))
-    return table
-
-
-def write_scores(table: pa.Table, out: str) -> None:
-    """To `.csv` or `.parquet`, whole or not at all: the file appears under its name only once it is complete.
-
-    In a CSV a lead_id or a reason that a spreadsheet would run as a formula gets an apostrophe before it.
-    """
-    path = Path(out)
-    if path.suffix not in (".csv", ".parquet"):
-        raise DataError(f"--out must end in .csv or .parquet; got {out}. Name it accordingly.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    if path.suffix == ".csv":
-        pyarrow.csv.write_csv(_safe_to_open(table), part)
-    else:
-        pyarrow.parquet.write_table(table, part)
-    part.replace(path)

@@ -78,6 +78,11 @@ class Champion:
         return self._serving.scorer.version if self._serving else None
 
     @property
+    def minds_colleagues(self) -> bool:
+        """Whether a lead's score depends on what others at its account do."""
+        return self._serving is not None and self._serving.scorer.bundle.schema.colleagues
+
+    @property
     def funnel(self) -> Funnel:
         """funnel.toml as it was last read whole; its defaults before that."""
         return self._funnel
@@ -175,9 +180,10 @@ def _scorer(bundle: Bundle, version: str, funnel: Funnel) -> Scorer:
     lead, account = ({field: "1" for table, field in columns if table == name} for name in ("lead", "account"))
     lead["created_at"] = format_instant(now - DAY)
     events: list[EventRow] = [{"occurred_at": now - HOUR, "type": kind.name, "value": 1.0} for kind in bundle.schema.types]
+    events += [{"occurred_at": now - HOUR, "recorded_at": now, "type": kind.name, "channel": "web"} for kind in bundle.schema.types]
     for stage in (s for s in bundle.path if s in bundle.schema.stages):  # the outcome of a flat file is none
         request = ScoreRequest.model_construct(
-            lead=lead, account=account, events=events, stages=[], deals=[], account_events=[], stage=stage, as_of=now
+            lead=lead, account=account, events=events, stages=[], deals=[], account_events=events, stage=stage, as_of=now
         )
         orjson.dumps(scorer.answer(request, now, all_reasons=True))
     return scorer

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.colleagues import together
 from data.contract import DataError
 from data.facts import Facts, facts_of
 from data.instants import instants_of
@@ -16,9 +17,9 @@ from data.store import Store
 from registry.bundle import Bundle
 from registry.models import Rows
 from serving.assessment import Effects, Teller, Way, assess
+from serving.colleagues import Around, request_of
 from serving.errors import ServiceError
 from serving.replay import row_of, told
-from serving.rescoring import request_of
 from serving.scorer import Scorer
 
 MOST_MOVED = 5
@@ -115,8 +116,10 @@ class Explainer:
         facts = self._facts_at(until)
         if facts is None:
             return [None] * len(instants)
-        requests = [request_of(facts).model_copy(update={"as_of": as_of}) for as_of in instants]
-        scored = self.scorer(version).score_many(requests, self.now, with_reasons=False, source="store")
+        scorer = self.scorer(version)
+        others = self._around.until(until) if scorer.bundle.schema.colleagues else None
+        requests = [request_of(facts, others).model_copy(update={"as_of": as_of}) for as_of in instants]
+        scored = scorer.score_many(requests, self.now, with_reasons=False, source="store")
         return [None if isinstance(answer, ServiceError) else answer[1] for answer in scored]
 
     def _facts_at(self, until: int) -> Facts | None:
@@ -127,6 +130,10 @@ class Explainer:
                 del self._facts[next(iter(self._facts))]
             self._facts[last] = facts_of(self.store, [self.lead_id], until=until).get(self.lead_id) if last else None
         return self._facts[last]
+
+    @cached_property
+    def _around(self) -> Around:
+        return Around(together(self.store, [self.lead_id]))
 
     @cached_property
     def _instants(self) -> list[int]:

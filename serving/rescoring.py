@@ -20,7 +20,7 @@ from data.queue import Change
 from data.store import Store
 from data.webhooks import enqueue
 from serving.champion import Champion, Serving
-from serving.contract import ScoreRequest
+from serving.colleagues import Around, around, request_of
 from serving.deals import is_open
 from serving.economics import Economics
 from serving.errors import LedgerDown, NoChampion, NotReady, ServiceError, refusal_of
@@ -125,7 +125,8 @@ class Rescorer:
     def _publish(self, scorer: Scorer, claims: Mapping[str, Claim]) -> None:
         now = self.now()  # after the claim: who claims a lead later, and knows more, has a later as_of
         facts = facts_of(self.store, list(claims))
-        found, failed = self._scored(scorer, facts, now)
+        others = around(self.store, list(claims), scorer.bundle.schema)
+        found, failed = self._scored(scorer, facts, others, now)
         rows = [row(lead_id, *one, facts[lead_id], scorer.adviser.economics, now) for lead_id, one in found.items()]
         self.spool.append_many(record for _, record in found.values())
         left = set(claims) - set(found) - failed
@@ -139,14 +140,14 @@ class Rescorer:
         self.store.write(publish)
         pending.postpone(self.store, [claims[lead_id] for lead_id in failed], now)
         pending.done(self.store, [claim for lead_id, claim in claims.items() if lead_id not in failed])
-        self._shadow.score(found, lambda lead_id: request_of(facts[lead_id]), now)
+        self._shadow.score(found, facts, others, now)
 
-    def _scored(self, scorer: Scorer, facts: Mapping[str, Facts], now: int) -> tuple[dict[str, _Found], set[str]]:
+    def _scored(self, scorer: Scorer, facts: Mapping[str, Facts], others: Around | None, now: int) -> tuple[dict[str, _Found], set[str]]:
         """By lead what has a probability, and those that were refused: the log has how many, and why."""
         ids, found, refused = list(facts), dict[str, _Found](), dict[str, str]()
         for begin in range(0, len(ids), CHUNK):
             chunk = ids[begin : begin + CHUNK]
-            for lead_id, one in zip(chunk, scorer.score_many([request_of(facts[id]) for id in chunk], now, source="store"), strict=True):
+            for lead_id, one in zip(chunk, scorer.score_many([request_of(facts[id], others) for id in chunk], now, source="store"), strict=True):
                 if isinstance(one, ServiceError):
                     refused[lead_id] = type(one).__name__
                 elif one[1].probability is not None:
@@ -160,13 +161,6 @@ class Rescorer:
 def _is_outage(error: Exception) -> bool:
     """Whether the database or the ledger is at fault, and not what was to be scored."""
     return isinstance(error, LedgerDown) or (isinstance(error, SQLAlchemyError) and refusal_of(error) is not None)
-
-
-def request_of(facts: Facts) -> ScoreRequest:
-    """What the store knows of a lead, as if it had been sent."""
-    return ScoreRequest.model_construct(
-        lead=facts.lead, account=facts.account, events=facts.events, stages=facts.stages, deals=facts.deals, account_events=[], stage=None, as_of=None
-    )
 
 
 def row(lead_id: str, answer: Mapping[str, Any], record: ScoreRecord, facts: Facts, economics: Economics, now: int) -> queue.Scored:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.facts import Facts
+from serving.colleagues import Around, request_of
 from serving.errors import ServiceError
-from serving.rescoring import request_of
 from serving.scorer import Scorer
 
 MOST_MOMENTS = 120
@@ -27,10 +27,10 @@ class Moment:
     score: int | None
 
 
-def along(scorer: Scorer, facts: Facts, changes: Sequence[Mapping[str, Any]], now: int) -> list[Moment]:
+def along(scorer: Scorer, facts: Facts, others: Around | None, changes: Sequence[Mapping[str, Any]], now: int) -> list[Moment]:
     """The lead from its creation to `now` (micros UTC), in order of time. `changes` is the history of its values and of its account's, as
-    `data.leads.held_on` gives it."""
-    asked = request_of(facts)
+    `data.leads.held_on` gives it; `others` is what happened at its account (`around`)."""
+    asked = request_of(facts, others)
     began = asked.created_at
     if began is None or began > now:
         return []

@@ -93,6 +93,8 @@ class Scorer:
     ) -> Iterator[tuple[int, Scored | ServiceError]]:
         """(place in `histories`, score or refusal), stage by stage."""
         codes, X = compute_told(self.bundle.schema, [history.past for history in histories], [history.values for history in histories])
+        if self.bundle.schema.colleagues:
+            self._look_around(histories, ids, X)
         standing: dict[int, list[int]] = {}
         for n, code in enumerate(codes):
             standing.setdefault(code, []).append(n)
@@ -103,6 +105,14 @@ class Scorer:
             judged = self._judged(self._aheads[code], rows, everything, with_reasons, sent, deals)
             for n, row, (told, unknown) in zip(places, rows, judged, strict=True):
                 yield n, self._put_together(histories[n], ids[n], self._aheads[code].standing.stage, row, told, unknown, now, source)
+
+    def _look_around(self, histories: Sequence[History], ids: Sequence[str | None], X: Rows) -> None:
+        """Writes what the store knows of others at the leads' accounts into their rows."""
+        schema = self.bundle.schema
+        held = [(n, history.past.as_of, history.around) for n, history in enumerate(histories) if history.around is not None]
+        for around in {id(one): one for _, _, one in held}.values():
+            places, instants = zip(*((n, as_of) for n, as_of, one in held if one is around), strict=True)
+            X[places, schema.swept : len(schema.features)] = around.rows(schema, [ids[n] for n in places], instants)
 
     def _put_together(
         self, history: History, lead_id: str | None, stage: str, row: Rows, told: Told, unknown: list[str], now: int, source: str

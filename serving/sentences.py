@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from data.defaults import EVENT_TYPES
 from features.attributes import Attribute
-from features.declarations import GROUP_PHRASES, EventType, Feature
+from features.declarations import CHANNEL_PHRASE, COLLEAGUE_PHRASES, GROUP_PHRASES, EventType, Feature, slot_of_channel
 from features.schema import OTHER_PHRASE, Schema
 from serving.texts import RISING, teller
 from serving.words import Words, largest, msgid
@@ -25,7 +25,7 @@ LABELS = frozenset(
 )  # fmt: skip
 """What fields that many CRMs have are called."""
 
-NAMES = LABELS | {label for label, _, _ in EVENT_TYPES.values()} | set(GROUP_PHRASES.values()) | {OTHER_PHRASE}
+NAMES = LABELS | {label for label, _, _ in EVENT_TYPES.values()} | {*GROUP_PHRASES.values(), *COLLEAGUE_PHRASES.values(), OTHER_PHRASE}
 """Names of fields and event types that have a translation."""
 
 _TOUCHES = frozenset({"first_is", "last_is"})
@@ -85,24 +85,27 @@ def sentences_of(schema: Schema, words: Words) -> Sentences:
 def patterns() -> Iterator[str]:
     """Every pattern that a schema can have: those of one event type and of one attribute of each kind."""
     kinds = [Attribute(kind, kind, ("lead.field",), "interest", "Field", ("value",)) for kind in ("number", "category", "title", "email", "phone")]
-    schema = Schema(("lead",), (), (EventType("type", "Phrase", "interest", "inbound", True),), tuple(kinds))
+    types = tuple(EventType(name, "Phrase", "interest", "inbound", True) for name in ("type", "other"))
+    schema = Schema(("lead",), (), types, tuple(kinds), channels=("one", "two"), late=True, colleagues=True)
     return (pattern.text for pair in _patterns(schema) for pattern in pair)
 
 
 def _patterns(schema: Schema) -> list[tuple[Pattern, Pattern]]:
     """Of each column in the row's order: with a value, and without."""
-    phrases = {t.name: t.phrase for t in schema.types} | GROUP_PHRASES
-    timeline = [(_of_feature(f, f.text, phrases[f.slot]), _of_feature(f, f.absent, phrases[f.slot])) for f in schema.features]
+    timeline = [(_of_feature(f, f.text), _of_feature(f, f.absent)) for f in schema.features]
     firm = [(_of_attribute(a, name, text), _of_attribute(a, name, absent)) for a in schema.attributes for name, _, text, absent in a.columns]
     return timeline + firm
 
 
-def _of_feature(feature: Feature, text: str, phrase: str) -> Pattern:
+def _of_feature(feature: Feature, text: str) -> Pattern:
+    phrase, channel = feature.phrase, feature.slot.removeprefix(slot_of_channel(""))
+    if phrase and phrase == CHANNEL_PHRASE.format(channel=channel):
+        return Pattern(f"{CHANNEL_PHRASE}{text.removeprefix(phrase)}".replace("{value} ago", "{ago}"), {"channel": channel})
     named = {"phrase": phrase}
     if feature.op in _TOUCHES:
         said = phrase[:1].lower() + phrase[1:]
         return Pattern(f"{text.removesuffix(said)}{{phrase}}", named) if text.endswith(f": {said}") else Pattern(text)
-    if not text.startswith(phrase):
+    if not phrase or not text.startswith(phrase):
         return Pattern(text)
     return Pattern(f"{{phrase}}{text.removeprefix(phrase)}".replace("{value} ago", "{ago}"), named)
 

@@ -2,15 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
 from data import shadow
+from data.facts import Facts
 from data.store import Store
 from registry.bundle import Bundle
 from serving.champion import Champion
-from serving.contract import ScoreRequest
+from serving.colleagues import Around, StoredRequest, around, request_of
 from serving.errors import ServiceError
 from serving.logs import trace_of
 from serving.scorer import Scorer
@@ -37,17 +38,22 @@ class Shadow:
     _scorer: Scorer | None = field(default=None, init=False)
     _looked: float = field(default=float("-inf"), init=False)
 
-    def score(self, ids: Iterable[str], request_of: Callable[[str], ScoreRequest], now: int) -> int:
-        """Scores those of the leads that are in the share, as of `now` like the champion did; how many are in the ledger's spool for it."""
+    def score(self, ids: Iterable[str], facts: Mapping[str, Facts], others: Around | None, now: int) -> int:
+        """Scores those of the leads that are in the share, as of `now` and from what the champion was told; how many are in the ledger's spool for
+        it. `others` is what happened at the leads' accounts, where the champion asked for that."""
         share = self.champion.funnel.shadow.share
         try:
             scorer = self._following() if share else None
-            return 0 if scorer is None else self._along(scorer, {id: request_of(id) for id in ids if in_share(id, share)}, now)
+            return 0 if scorer is None else self._along(scorer, self._requests(scorer, [id for id in ids if in_share(id, share)], facts, others), now)
         except Exception as error:  # noqa: BLE001 - whatever it is, the champion's scores are out and their leads are done
             _LOG.error("the version that scores along could not", extra={"fields": {"trace": trace_of(error)}})
             return 0
 
-    def _along(self, scorer: Scorer, requests: Mapping[str, ScoreRequest], now: int) -> int:
+    def _requests(self, scorer: Scorer, ids: Sequence[str], facts: Mapping[str, Facts], others: Around | None) -> dict[str, StoredRequest]:
+        seen = around(self.store, ids, scorer.bundle.schema) if others is None else others
+        return {id: request_of(facts[id], seen) for id in ids}
+
+    def _along(self, scorer: Scorer, requests: Mapping[str, StoredRequest], now: int) -> int:
         ids, given = list(requests), 0
         for begin in range(0, len(ids), CHUNK):
             chunk = ids[begin : begin + CHUNK]

@@ -1,33 +1,43 @@
-"""Every declared feature, slowly and obviously: what the sweep must equal. One function per op; an op without one fails the suite."""
+"""Every declared feature, slowly and obviously: what the kernels must equal. One function per op; an op without one fails the suite."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean, pstdev
 
-from features.declarations import EVER, GROUPS, IN_STAGE, EventType, Feature
+from features.declarations import EVER, EVERY_CHANNEL, EVERY_TYPE, GROUPS, IN_STAGE, LATE, Feature, slot_of_channel, slot_of_group
+from features.schema import Schema
 
 DAY = 86_400_000_000
+HOUR = DAY // 24
 
 
 @dataclass(frozen=True)
 class Event:
     at: int
     type: str
-    value: int | None  # millionths
+    value: int | None = None  # millionths
+    channel: str | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True)
 class History:
+    schema: Schema
     created: int
-    events: tuple[Event, ...]
-    stages: tuple[tuple[int, int], ...]  # (time, code) after creation, sorted, without repeats
-    funnel_stages: int
-    types: tuple[EventType, ...]
+    events: tuple[Event, ...] = ()
+    stages: tuple[tuple[int, int], ...] = ()  # (time, code) after creation, sorted, without repeats
+    accounts: tuple[tuple[int, str | None], ...] = ()  # (since, account), sorted
 
     def seen(self, as_of: int) -> list[Event]:
-        order = {t.name: i for i, t in enumerate(self.types)}
-        known = [e for e in self.events if e.at <= as_of]
-        return sorted(known, key=lambda e: (e.at, order[e.type], -(1 << 70) if e.value is None else e.value))
+        types, channels = [t.name for t in self.schema.types], [*self.schema.channels, None]
+
+        def place(e: Event) -> tuple[int, ...]:
+            channel = e.channel if e.channel in channels else None
+            return e.at, types.index(e.type), channels.index(channel), e.late and self.schema.late, -(1 << 70) if e.value is None else e.value
+
+        return sorted([e for e in self.events if e.at <= as_of], key=place)
 
     def entries(self, as_of: int) -> list[tuple[int, int]]:
         return [(t, c) for t, c in ((self.created, 0), *self.stages) if t <= as_of]
@@ -35,13 +45,25 @@ class History:
     def entered(self, as_of: int) -> int:
         return self.entries(as_of)[-1][0] if self.entries(as_of) else self.created
 
+    def account(self, at: int) -> str | None:
+        return next((account for since, account in reversed(self.accounts) if since <= at), None)
+
+    def direction(self, e: Event) -> str | None:
+        return next(t.direction for t in self.schema.types if t.name == e.type)
+
+    def counts_in(self, e: Event, slot: str) -> bool:
+        channel = slot_of_channel(e.channel) if e.channel in self.schema.channels else None
+        groups = [slot_of_group(group.name) for group in self.schema.event_groups if e.type in group.types]
+        return slot in ("all", e.type, self.direction(e), channel, LATE if e.late else None, *groups)
+
     def of(self, slot: str, window: int, as_of: int) -> list[Event]:
-        direction = {t.name: t.direction for t in self.types}
-        return [
-            e
-            for e in self.seen(as_of)
-            if (slot == "all" or slot == (direction[e.type] if slot in GROUPS else e.type)) and self._inside(e, window, as_of)
-        ]
+        return [e for e in self.seen(as_of) if self.counts_in(e, slot) and self._inside(e, window, as_of)]
+
+    def times(self, slot: str, as_of: int) -> list[int]:
+        return [e.at for e in self.of(slot, EVER, as_of)]
+
+    def gaps(self, slot: str, as_of: int) -> list[int]:
+        return [b - a for a, b in pairwise(self.times(slot, as_of))]
 
     def _inside(self, e: Event, window: int, as_of: int) -> bool:
         if window == EVER:
@@ -51,8 +73,9 @@ class History:
         return as_of - window * DAY < e.at
 
 
-def by_hand(f: Feature, h: History, as_of: int) -> float:
-    return ORACLES[f.op](f, h, as_of)
+def by_hand(f: Feature, h: History, as_of: int, others: Sequence[History] = ()) -> float:
+    """The value of one feature; `others` are all leads but this one."""
+    return COLLEAGUE_ORACLES[f.op](f, h, as_of, others) if f.op in COLLEAGUE_ORACLES else ORACLES[f.op](f, h, as_of)
 
 
 def count(f: Feature, h: History, as_of: int) -> float:
@@ -60,12 +83,12 @@ def count(f: Feature, h: History, as_of: int) -> float:
 
 
 def recency(f: Feature, h: History, as_of: int) -> float:
-    times = [e.at for e in h.of(f.slot, EVER, as_of)]
+    times = h.times(f.slot, as_of)
     return (as_of - max(times)) / DAY if times else math.nan
 
 
 def since_first(f: Feature, h: History, as_of: int) -> float:
-    times = [e.at for e in h.of(f.slot, EVER, as_of)]
+    times = h.times(f.slot, as_of)
     return (as_of - min(times)) / DAY if times else math.nan
 
 
@@ -102,6 +125,80 @@ def last_is(f: Feature, h: History, as_of: int) -> float:
     return float(seen[-1].type == f.slot) if seen else math.nan
 
 
+def gap_mean(f: Feature, h: History, as_of: int) -> float:
+    times = h.times(f.slot, as_of)
+    return (max(times) - min(times)) / (len(times) - 1) / DAY if len(times) > 1 else math.nan
+
+
+def gap_longest(f: Feature, h: History, as_of: int) -> float:
+    return max(h.gaps(f.slot, as_of), default=math.nan) / DAY
+
+
+def burstiness(f: Feature, h: History, as_of: int) -> float:
+    gaps = h.gaps(f.slot, as_of)
+    if len(gaps) < 2 or not any(gaps):
+        return math.nan
+    return (pstdev(gaps) - mean(gaps)) / (pstdev(gaps) + mean(gaps))
+
+
+def bursts(f: Feature, h: History, as_of: int) -> float:
+    return len(_runs(h.times(f.slot, as_of)))
+
+
+def burst_recency(f: Feature, h: History, as_of: int) -> float:
+    runs = _runs(h.times(f.slot, as_of))
+    return (as_of - max(runs[-1])) / DAY if runs else math.nan
+
+
+def _runs(times: list[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for at in times:
+        if runs and at - runs[-1][-1] <= HOUR:
+            runs[-1].append(at)
+        else:
+            runs.append([at])
+    return [run for run in runs if len(run) >= 3]
+
+
+def distinct(f: Feature, h: History, as_of: int) -> float:
+    return sum(n > 0 for n in _counts(f, h, as_of))
+
+
+def entropy(f: Feature, h: History, as_of: int) -> float:
+    counts = _counts(f, h, as_of)
+    return -sum(n / sum(counts) * math.log(n / sum(counts)) for n in counts if n) if any(counts) else math.nan
+
+
+def _counts(f: Feature, h: History, as_of: int) -> list[int]:
+    slots = {EVERY_TYPE: [t.name for t in h.schema.types], EVERY_CHANNEL: [slot_of_channel(c) for c in h.schema.channels]}[f.slot]
+    return [len(h.of(slot, f.window, as_of)) for slot in slots]
+
+
+def answered(f: Feature, h: History, as_of: int) -> float:
+    return sum(wait is not None for wait in _waits(h, as_of))
+
+
+def answered_share(f: Feature, h: History, as_of: int) -> float:
+    waits = _waits(h, as_of)
+    return sum(wait is not None for wait in waits) / len(waits) if waits else math.nan
+
+
+def answer_days(f: Feature, h: History, as_of: int) -> float:
+    waits = [wait for wait in _waits(h, as_of) if wait is not None]
+    return sum(waits) / len(waits) / DAY if waits else math.nan
+
+
+def unanswered(f: Feature, h: History, as_of: int) -> float:
+    answers = h.times("inbound", as_of)
+    return sum(not answers or at > max(answers) for at in h.times("outbound", as_of))
+
+
+def _waits(h: History, as_of: int) -> list[int | None]:
+    """Of each outreach, how long its first answer took; None without one within three days."""
+    answers = h.times("inbound", as_of)
+    return [min((a - at for a in answers if at < a <= at + 3 * DAY), default=None) for at in h.times("outbound", as_of)]
+
+
 def tenure(f: Feature, h: History, as_of: int) -> float:
     return (as_of - h.created) / DAY
 
@@ -115,11 +212,11 @@ def time_before_stage(f: Feature, h: History, as_of: int) -> float:
 
 
 def entries(f: Feature, h: History, as_of: int) -> float:
-    return sum(c < h.funnel_stages for _, c in h.entries(as_of))
+    return sum(c < len(h.schema.stages) for _, c in h.entries(as_of))
 
 
 def exits(f: Feature, h: History, as_of: int) -> float:
-    return sum(c >= h.funnel_stages for _, c in h.entries(as_of))
+    return sum(c >= len(h.schema.stages) for _, c in h.entries(as_of))
 
 
 def returns(f: Feature, h: History, as_of: int) -> float:
@@ -127,18 +224,55 @@ def returns(f: Feature, h: History, as_of: int) -> float:
     return codes.count(codes[-1]) - 1 if codes else -1.0
 
 
+def furthest(f: Feature, h: History, as_of: int) -> float:
+    return max((c + 1 for _, c in h.entries(as_of) if c < len(h.schema.stages)), default=0)
+
+
+def since_exit(f: Feature, h: History, as_of: int) -> float:
+    left = [t for t, c in h.entries(as_of) if c >= len(h.schema.stages)]
+    return (as_of - max(left)) / DAY if left else math.nan
+
+
+def days_out(f: Feature, h: History, as_of: int) -> float:
+    spells = pairwise([*h.entries(as_of), (as_of, 0)])
+    return sum(end - begin for (begin, code), (end, _) in spells if code >= len(h.schema.stages)) / DAY
+
+
 def entry_hour(f: Feature, h: History, as_of: int) -> float:
-    return (h.entered(as_of) % DAY) / (DAY / 24)
+    return (h.entered(as_of) % DAY) / HOUR
 
 
 def entry_weekday(f: Feature, h: History, as_of: int) -> float:
     return float((h.entered(as_of) // DAY + 3) % 7)
 
 
+def colleagues_count(f: Feature, h: History, as_of: int, others: Sequence[History]) -> float:
+    return sum(f.window == EVER or as_of - f.window * DAY < at for at in _of_colleagues(f, h, as_of, others))
+
+
+def colleagues_recency(f: Feature, h: History, as_of: int, others: Sequence[History]) -> float:
+    times = _of_colleagues(f, h, as_of, others)
+    return (as_of - max(times)) / DAY if times else math.nan
+
+
+def _of_colleagues(f: Feature, h: History, as_of: int, others: Sequence[History]) -> list[int]:
+    """The instants of what colleagues did at the account at which the lead stands at as_of, known then."""
+    here, group = h.account(as_of), f.slot.removeprefix("colleagues_")
+    assert group in GROUPS
+    told = [e for other in others for e in other.events if e.at <= as_of and here is not None and other.account(e.at) == here]
+    return [e.at for e in told if group in ("all", h.direction(e))]
+
+
 ORACLES: dict[str, Callable[[Feature, History, int], float]] = {
     f.__name__: f
     for f in (
         count, recency, since_first, active_days, trend, share, value_sum, value_mean, first_is, last_is,
-        tenure, time_in_stage, time_before_stage, entries, exits, returns, entry_hour, entry_weekday,
+        gap_mean, gap_longest, burstiness, bursts, burst_recency, distinct, entropy, answered, answered_share, answer_days, unanswered,
+        tenure, time_in_stage, time_before_stage, entries, exits, returns, furthest, since_exit, days_out, entry_hour, entry_weekday,
     )
 }  # fmt: skip
+COLLEAGUE_ORACLES: dict[str, Callable[[Feature, History, int, Sequence[History]], float]] = {
+    f.__name__: f for f in (colleagues_count, colleagues_recency)
+}
+ROUNDED = frozenset({"burstiness", "entropy"})
+"""Ops whose exact value depends on the order in which a machine adds; all others are equal to the bit."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.attributes import MISSING, OTHER, Attribute
-from features.rows import Dated, Known, compute
+from features.rows import Cohort, Dated, Known, compute
 from features.schema import Schema
 from features.timeline import build
 
@@ -106,7 +106,7 @@ def test_no_rows_asked_for_are_no_rows() -> None:
     schema = Schema(("lead", "prospect"), ("lost",), (), EVERY)
     nobody = np.zeros(0, np.int64)
     timeline = build(np.zeros(1, np.int64), (nobody, nobody.astype(np.int16), nobody, nobody), (nobody, nobody.astype(np.int16), nobody), 2)
-    assert compute(schema, timeline, Known({}, {}), nobody, nobody).shape == (0, len(schema.columns))
+    assert compute(schema, Cohort([""], timeline, Known({}, {})), nobody, nobody).shape == (0, len(schema.columns))
 
 
 def test_a_column_that_is_not_there_is_not_known() -> None:

@@ -214,6 +214,7 @@ def test_values_beyond_those_trained_on_count_as_the_outermost() -> None:
     assert ends[2] == ends[3]
 
 
+@pytest.mark.proof
 def test_the_same_data_and_seed_give_the_same_hash(tmp_path: Path, home: Path) -> None:
     dataset = sampled(tmp_path / "dataset", 300, 5)
     first, again = (train(dataset, Funnel(), trained_at=at) for at in (0, 1_000_000))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data.columns import instant_column, number_column, text_column, without_decimal_commas
+from data.columns import DecimalCommas, instant_column, number_column, plain_numbers, text_column
 from data.contract import DAY, MISSING, TABLES, DataError, canonical, format_instant, parse_instant
 
 NOON = 1_795_694_400_000_000
@@ -171,7 +171,9 @@ def test_numbers_are_read_or_marked() -> None:
     ],
 )
 def test_decimal_commas_are_read_only_where_no_other_reading_is_likely(values: list[str], delimiter: str | None, expected: list[str]) -> None:
-    assert without_decimal_commas(pa.chunked_array([values]), delimiter).to_pylist() == expected
+    column, commas = pa.chunked_array([values]), DecimalCommas(delimiter)
+    commas.see({"value": column})
+    assert (plain_numbers(column) if commas.found() else column).to_pylist() == expected
 
 
 def test_the_declarations_are_consistent() -> None:

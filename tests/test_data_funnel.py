@@ -1,14 +1,17 @@
 """funnel.toml: defaults, and a mistake named by its key with the nearest valid name."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.contract import EXITS, STAGES, DataError
 from data.defaults import STAGE_WORDS
-from data.funnel import Funnel, load_funnel
+from data.funnel import Funnel, fitting, load_funnel
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -156,3 +159,13 @@ def test_the_annotated_file_is_the_defaults_spelled_out() -> None:
     examples: dict[str, Any] = {"value_of_conversion": {}, "cost_of_contact": None, "deal_stages": {}, "rules": rules}
     assert funnel.policy.model_copy(update=examples) == Funnel().policy
     assert set(document) == {field.alias or name for name, field in Funnel.model_fields.items()}
+
+
+@given(st.text("ab\n", max_size=8), st.text("ab*\n", max_size=6).map(lambda text: f"{text}*"))
+def test_a_pattern_fits_as_a_regular_expression_does(name: str, pattern: str) -> None:
+    for one in (pattern, pattern[::-1]):
+        assert fitting(name, [one]) == (one if re.fullmatch(one.replace("*", ".*"), name, re.DOTALL) else None)
+
+
+def test_a_pattern_of_many_stars_is_read_once() -> None:
+    assert fitting("a" * 10_000, ["*a" * 200 + "*b"]) is None

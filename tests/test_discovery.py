@@ -1,16 +1,21 @@
 """What is found in the data: event types, kinds of attributes, what is left out and why; both ends of each limit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from data.contract import DAY, DataError
 from data.dataset import Dataset
 from data.funnel import EventType, Funnel
 from data.tables import empty_table
 from features.attributes import Attribute
-from features.discovery import MAX_LEVELS, MAX_TYPES, MIN_EVENTS, MIN_LEVEL_COUNT, discover
-from features.schema import OTHER_TYPE, Schema
+from features.discovery import MAX_CHANNELS, MAX_LEVELS, MAX_TYPES, MIN_EVENTS, MIN_LEVEL_COUNT, discover
+from features.rows import compute
+from features.schema import OTHER_PHRASE, OTHER_TYPE, Schema
+from features.tables import cohort_of
 from worlds import TABLES, World, with_rows
 
 Values = Sequence[str | None]
@@ -130,6 +135,66 @@ def types_of(events: Sequence[tuple[str, int]], funnel: Funnel | None = None) ->
     return discover(dataset_of({"field": repeated("a", "b")}, events=events), funnel or Funnel())[0]
 
 
+def schema_of(rows: Sequence[Mapping[str, object]], accounts: Sequence[str | None] = (), funnel: Funnel | None = None) -> Schema:
+    """Of events told column by column, and one lead for each account."""
+    found = dataset_of({"account_id": list(accounts)} if accounts else {"field": repeated("a", "b")})
+    told = [{"lead_id": "0", "occurred_at": 1, "type": "visit"} | dict(row) for row in rows]
+    return discover(replace(found, events=with_rows(found.events, told)), funnel or Funnel())[0]
+
+
+@pytest.mark.parametrize(("count", "channels"), [(MIN_LEVEL_COUNT, ("fair", "web")), (MIN_LEVEL_COUNT - 1, ("web",))])
+def test_channels_that_are_frequent_enough_have_features(count: int, channels: tuple[str, ...]) -> None:
+    schema = schema_of([{"channel": "web"}] * 100 + [{"channel": "fair"}] * count + [{"channel": None}, {"channel": "unknown"}])
+    assert schema.channels == channels
+    assert ("channel_fair_count_30d" in {c.name for c in schema.columns}) == ("fair" in channels)
+    assert ("channels_entropy_ever" in {c.name for c in schema.columns}) == (len(channels) > 1)
+
+
+def test_one_channel_for_all_tells_nothing_and_there_is_a_limit() -> None:
+    assert schema_of([{"channel": "web"}] * 100).channels == ()
+    many = schema_of([{"channel": f"c{i}"} for i in range(MAX_CHANNELS + 1) for _ in range(50 - i)])
+    assert many.channels == tuple(f"c{i}" for i in range(MAX_CHANNELS))
+
+
+def test_the_channels_of_excluded_types_dont_count() -> None:
+    rows = [{"channel": "web"}] * 50 + [{"channel": "fair", "type": "spam"}] * 50 + [{"channel": None}]
+    assert schema_of(rows, funnel=Funnel(event_types={"spam": EventType(exclude=True)})).channels == ("web",)
+
+
+@pytest.mark.parametrize(("delay", "count", "late"), [(DAY + 1, MIN_EVENTS, True), (DAY + 1, MIN_EVENTS - 1, False), (DAY, 100, False)])
+def test_late_records_have_features_where_there_are_enough(delay: int, count: int, late: bool) -> None:
+    schema = schema_of([{"recorded_at": None}] * 50 + [{"recorded_at": 1 + delay}] * count)
+    assert schema.late == late
+    assert ("late_count_ever" in {c.name for c in schema.columns}) == late
+
+
+def test_kinds_tell_type_channel_and_lateness_apart() -> None:
+    rows = [
+        {"channel": channel, "type": kind, "recorded_at": 2 + DAY} for channel in ("web", "fair") for kind in ("visit", "call") for _ in range(30)
+    ]
+    schema = schema_of(rows)
+    told = [(kind, channel, late) for kind in ("call", "visit") for channel in ("fair", "web", None) for late in (False, True)]
+    assert [schema.kind_code(*one) for one in told] == list(range(12))
+    assert schema.kind_code("call", "pigeon", True) == schema.kind_code("call", None, True)
+    assert schema.kind_code("never seen", "web", False) == -1
+    assert len(schema.program.member) == len(schema.program.role) == 12
+
+
+@pytest.mark.parametrize(
+    ("accounts", "events", "colleagues"),
+    [(["A", "A"], MIN_EVENTS, True), (["A", "A"], MIN_EVENTS - 1, False), (["A", "B"], 100, False), ([None, None], 100, False)],
+)
+def test_colleagues_have_features_where_leads_share_accounts(accounts: list[str | None], events: int, colleagues: bool) -> None:
+    schema = schema_of([{}] * events, accounts)
+    assert schema.colleagues == colleagues
+    assert ("colleagues_all_count_30d" in {c.name for c in schema.columns}) == colleagues
+
+
+@pytest.mark.parametrize("exclude", ["account_id", "lead.account_id"])
+def test_the_team_leaves_colleagues_out(exclude: str) -> None:
+    assert not schema_of([{}] * 100, ["A", "A"], Funnel(exclude=(exclude,))).colleagues
+
+
 @pytest.mark.parametrize(("count", "names"), [(MIN_EVENTS, ["email_open", "rare"]), (MIN_EVENTS - 1, ["email_open", OTHER_TYPE])])
 def test_rare_event_types_count_together(count: int, names: list[str]) -> None:
     schema = types_of([("email_open", 100), ("rare", count)])
@@ -153,6 +218,69 @@ def test_the_team_names_joins_and_drops_event_types() -> None:
     assert [(t.name, t.phrase, t.direction) for t in schema.types] == [("email_open", "Opened an e-mail", "inbound"), ("visit", "Came by", "inbound")]
     assert schema.type_code("spam") == -1
     assert schema.type_code("mail") == schema.type_code("email_open") == 0
+
+
+def test_a_type_that_the_team_names_has_features_however_rare_it_is() -> None:
+    schema = types_of(
+        [("email_open", 100), ("rfp", 1), ("rare", 2)], Funnel(event_types={"rfp": EventType(label="Sent a tender"), "absent": EventType()})
+    )
+    assert [(t.name, t.phrase) for t in schema.types] == [("email_open", "Opened an e-mail"), ("rfp", "Sent a tender"), (OTHER_TYPE, OTHER_PHRASE)]
+    many = types_of([(f"type {i:03}", 100 - i) for i in range(MAX_TYPES + 1)], Funnel(event_types={f"type {MAX_TYPES:03}": EventType()}))
+    assert many.type_code(f"type {MAX_TYPES:03}") == MAX_TYPES - 1
+    assert many.type_code(f"type {MAX_TYPES - 1:03}") == MAX_TYPES
+
+
+def test_a_rare_type_that_counts_as_another_rare_one_counts_among_the_others() -> None:
+    schema = types_of([("email_open", 100), ("a", 1), ("b", 1)], Funnel(event_types={"a": EventType.model_validate({"as": "b", "exclude": False})}))
+    assert schema.type_code("a") == schema.type_code("b") == [t.name for t in schema.types].index("b")
+
+
+def test_a_pattern_stands_for_types_that_come_later_too() -> None:
+    document = {
+        "webinar_*": {"as": "webinar", "label": "Was at a webinar"},
+        "webinar_internal_*": {"exclude": True},
+        "webinar_2": {"as": "keynote"},
+        "*_bounce": {"level": "stakeholder"},
+    }
+    funnel = Funnel.from_document({"event_types": document})
+    schema = types_of([("webinar_1", 30), ("webinar_2", 30), ("webinar_internal_a", 30), ("sms_bounce", 30)], funnel)
+    assert [(t.name, t.level) for t in schema.types] == [("keynote", "interest"), ("sms_bounce", "stakeholder"), ("webinar", "interest")]
+    kinds = ["webinar_1", "webinar_9", "webinar_2", "webinar_internal_a", "webinar_internal_z", "fax_bounce", "webinar"]
+    assert [schema.type_code(kind) for kind in kinds] == [2, 2, 0, -1, -1, -1, 2]
+    assert [schema.knows_type(kind) for kind in (*kinds, "never seen")] == [True] * len(kinds) + [False]
+    assert Schema.from_document(schema.document()).type_code("webinar_9") == 2
+
+
+def test_a_group_counts_beside_its_types() -> None:
+    groups = {"content": {"types": ["download", "article_*"], "label": "Read something"}, "nobody": {"types": ["fax"]}}
+    funnel = Funnel.from_document({"event_groups": groups, "event_types": {"article_b": {"as": "story"}}})
+    schema = types_of([("download", 30), ("article_a", 30), ("article_b", 30), ("visit", 30)], funnel)
+    assert [(g.name, g.phrase, g.types) for g in schema.event_groups] == [("content", "Read something", ("article_a", "download", "story"))]
+    rows = [{"lead_id": "0", "occurred_at": 1, "type": kind} for kind in ("download", "article_a", "article_b", "visit", "visit")]
+    dataset = dataset_of({"field": ["a"]})
+    cohort = cohort_of(
+        replace(dataset, leads=with_rows(dataset.leads.slice(0, 0), [{"lead_id": "0", "created_at": 0}]), events=with_rows(dataset.events, rows)),
+        schema,
+    )
+    row = compute(schema, cohort, np.zeros(1, np.int64), np.full(1, DAY, np.int64))[0]
+    told = dict(zip((c.name for c in schema.columns), row.tolist(), strict=True))
+    assert (told["group_content_count_7d"], told["story_count_7d"], told["visit_count_7d"], told["all_count_7d"]) == (3, 1, 2, 5)
+    assert Schema.from_document(schema.document()) == schema
+
+
+def test_an_equals_sign_parts_no_name_in_two() -> None:
+    """Up to it columns are one group: what is told as one reason."""
+    assert schema_of([{"channel": "web"}] * 50 + [{"channel": "source=fair"}] * 50).channels == ("web",)
+    groups = {"a=b": {"types": ["form=*"]}, "a_b": {"types": ["visit"]}}
+    schema = types_of([("form=1", 30), ("visit", 30)], Funnel.from_document({"event_groups": groups}))
+    assert [(g.name, g.types) for g in schema.event_groups] == [("a_b", ("form_1",)), ("a_b_", ("visit",))]
+    assert schema.type_code("form=1") == [t.name for t in schema.types].index("form_1")
+    assert {c.group for c in schema.columns if "=" in c.name} == {"first_touch", "last_touch", "field"}
+
+
+def test_a_group_of_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match=r"event_groups\.content\.types"):
+        Funnel.from_document({"event_groups": {"content": {"types": []}}})
 
 
 def test_the_schema_is_a_document(sample: World) -> None:

@@ -53,3 +53,16 @@ def test_a_method_that_is_not_served_is_told_all_that_are(tmp_path: Path) -> Non
         response = client.patch("/v1/leads/L-1")
         assert refusal(response)[:2] == (405, "MethodNotAllowed")
         assert response.headers["allow"] == "DELETE, GET, PUT"
+
+
+PAGES = ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/sign-in", "/jobs", "/queue?stage=lead", "/model", "/leads/nobody"]
+
+
+def test_a_page_or_a_probe_may_be_asked_for_its_head_alone(tmp_path: Path) -> None:
+    """As monitors and link checkers do; a call, or what only takes forms, may not."""
+    with running(with_champion(tmp_path)) as client:
+        for path in PAGES:
+            whole, head = (client.request(method, path, headers={"accept": "text/html"}, follow_redirects=False) for method in ("GET", "HEAD"))
+            assert head.status_code == whole.status_code != 405, path
+            assert head.headers.get("content-type") == whole.headers.get("content-type"), path
+        assert [client.head(path).status_code for path in ("/v1/score", "/v1/queue", "/sign-out")] == [405, 405, 405]

@@ -31,7 +31,7 @@ def test_training_knows_of_an_account_what_the_store_knew_then(store_url: str, h
     assert known[0] == [None] * 3 + ["retail"] * 2 + ["it"] * 4 + [None] * 3
     cohort = cohort_of(dataset, SCHEMA)
     lead, as_of = np.repeat(np.arange(3), len(days)), np.tile([T + day * DAY for day in days], 3)
-    rows = compute(SCHEMA, cohort.timeline, cohort.known, lead, as_of)
+    rows = compute(SCHEMA, cohort, lead, as_of)
     names = [column.name for column in SCHEMA.columns]
     told = {name: rows[:, names.index(f"industry={name}")].astype(bool) for name in ("it", "retail", "(missing)")}
     for row, value in enumerate(value for of_lead in known for value in of_lead):

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.bench_leaks import STRENGTHS, studied
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_no_honest_field_is_proven_and_no_planted_one_is_missed(home: Path) -> None:
     found = [(name, counted) for name, counted in studied(range(100, 101)) if f"strength {STRENGTHS[-1]}" not in name]
     total = sum((counted for _, counted in found), Counter[str]())

@@ -204,3 +204,23 @@ def test_a_field_filled_by_chance_is_none() -> None:
         )
         == []
     )
+
+
+def with_accounts(dataset: Dataset, converted: int, others: int) -> Dataset:
+    """So many of the converted leads, and of the others, have an account that two of them share; one event each."""
+    ids = dataset.leads["lead_id"].to_pylist()
+    named = {name: f"A-{i // 2}" for i, name in enumerate([*ids[:converted], *ids[40 : 40 + others]])}
+    place = dataset.leads.column_names.index("account_id")
+    leads = dataset.leads.set_column(place, "account_id", pa.array([named.get(name) for name in ids], pa.string()))
+    events = with_rows(dataset.events, [{"lead_id": name, "occurred_at": BEGIN, "type": "visit"} for name in ids])
+    return replace(dataset, leads=leads, events=events)
+
+
+@pytest.mark.parametrize(("others", "kind"), [(0, "proven"), (60, None)])
+def test_accounts_made_at_the_conversion_give_nobody_colleagues(others: int, kind: str | None) -> None:
+    """Many CRMs make one as they convert the lead; what colleagues did would then tell the outcome."""
+    dataset = with_accounts(planted(0, 0), 40, others)
+    assert discover(dataset, Funnel())[0].colleagues
+    leak = next((leak for leak in leaks_of(dataset) if leak.column == "lead.account_id"), None)
+    assert (leak and leak.kind) == kind
+    assert leak is None or not discover(dataset, Funnel(), {leak.column})[0].colleagues

@@ -20,10 +20,10 @@ from data.ledger import ScoreRecord
 from data.policy import Policy
 from data.store import Store, open_store
 from registry.bundle import Bundle
+from serving.colleagues import request_of
 from serving.errors import ServiceError
 from serving.explained import Explainer, probability_parts, score_parts
 from serving.replay import scorer_of
-from serving.rescoring import request_of
 
 START = parse_instant("2026-06-01T00:00:00Z")
 CHANCE = st.floats(0, 1)
@@ -65,7 +65,7 @@ def store(store_url: str) -> Iterator[Store]:
 def rescored(store: Store, at: int, version: str = "1", source: str = "store") -> ScoreRecord:
     """What a rescoring at that instant would put into the ledger, put there."""
     facts = facts_of(store, ["L-1"])["L-1"]
-    (one,) = scorer_of(store, version, Policy()).score_many([request_of(facts)], at, source=source)
+    (one,) = scorer_of(store, version, Policy()).score_many([request_of(facts, None)], at, source=source)
     assert not isinstance(one, ServiceError)
     ledger.insert(store, [one[1]])
     return one[1]

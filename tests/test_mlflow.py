@@ -150,7 +150,7 @@ def test_an_empty_registry_has_no_versions(home: Path) -> None:
 def rows(world: World, n: int = 3) -> pd.DataFrame:
     lead = np.arange(n)
     at = np.full(n, world.dataset.data_end, np.int64)
-    X = compute(world.bundle.schema, world.cohort.timeline, world.cohort.known, lead, at)
+    X = compute(world.bundle.schema, world.cohort, lead, at)
     frame = pd.DataFrame(X.astype(np.float64), columns=[c.name for c in world.bundle.schema.columns])
     frame.insert(0, "stage", "lead")
     return frame

@@ -22,9 +22,9 @@ from data.store import Store
 from pages import send, token_in, visit
 from profiles import PROFILE
 from service import running, wait_for
+from serving.colleagues import request_of
 from serving.pages import what_if
 from serving.pages.timeline import Entry, Timeline
-from serving.rescoring import request_of
 from serving.words import ENGLISH, words_for
 
 ODD = "a/b ö"
@@ -168,7 +168,7 @@ def test_what_if_is_the_score_of_the_changed_facts(client: TestClient, store: St
     form = {"lead.budget": "400000", "account.industry": "it", "event": "", "csrf_token": token}
     answer = client.post(f"{ODD_PATH}/what-if", data=form, headers={"hx-request": "true"})
     facts, service = facts_of(store, [ODD])[ODD], client.app.state.service  # type: ignore[attr-defined]
-    asked = request_of(facts).model_copy(update={"lead": facts.lead | {"budget": "400000"}})
+    asked = request_of(facts, None).model_copy(update={"lead": facts.lead | {"budget": "400000"}})
     expected = service.champion.take().scorer.answer(asked, clock())
     assert f"<dd>{expected['score']} (+" in answer.text
     assert "Budget is 400,000" in answer.text
@@ -188,14 +188,14 @@ def test_what_if_without_scripts_is_a_page(client: TestClient) -> None:
 def test_an_event_that_would_happen_counts_at_once(client: TestClient, store: Store) -> None:
     scorer = client.app.state.service.champion.take().scorer  # type: ignore[attr-defined]
     facts, now = facts_of(store, [ODD])[ODD], clock()
-    viewed = what_if.compared(scorer, facts, {"event": "pricing_page_view"}, now, ENGLISH)
+    viewed = what_if.compared(scorer, facts, None, {"event": "pricing_page_view"}, now, ENGLISH)
     assert viewed.points is not None
     assert viewed.points > 0
     assert [one["feature"] for one in viewed.moved] == ["pricing_page_view_count_7d"]
     assert viewed.moved[0]["effect"] == pytest.approx(0.5)
-    same = what_if.compared(scorer, facts, {"lead.budget": "90000", "account.industry": " it "}, now, ENGLISH)
+    same = what_if.compared(scorer, facts, None, {"lead.budget": "90000", "account.industry": " it "}, now, ENGLISH)
     assert (same.points, same.moved) == (0, [])
-    emptied = what_if.compared(scorer, facts, {"lead.budget": ""}, now, words_for("sv"))
+    emptied = what_if.compared(scorer, facts, None, {"lead.budget": ""}, now, words_for("sv"))
     assert emptied.points is not None
     assert emptied.points < 0
 

@@ -112,7 +112,10 @@ def test_what_was_decided_is_told(fresh: TestClient) -> None:
 def test_a_promotion_and_the_way_back(fresh: TestClient) -> None:
     assert "Promote version 2?" in visit(fresh, "/model/promote/2").text
     assert visit(fresh, "/model/rollback").status_code == 409
-    answer = send(fresh, "/model/promote/2", {"reason": "wins on new deals"}, of="/model/promote/2")
+    assert 'name="instead_of" value="1"' in visit(fresh, "/model/promote/2").text
+    for shown in ({}, {"instead_of": ""}, {"instead_of": "7"}):
+        assert send(fresh, "/model/promote/2", {"reason": "too late"} | shown, of="/model/promote/2").status_code == 409, "another one serves by now"
+    answer = send(fresh, "/model/promote/2", {"reason": "wins on new deals", "instead_of": "1"}, of="/model/promote/2")
     assert (answer.status_code, answer.headers["location"]) == (303, "/model#versions")
     assert fresh.get("/v1/model").json()["version"] == "2", "the page comes back once it serves"
     assert store_of(fresh).champions()[-1].reason == "wins on new deals"
@@ -160,5 +163,5 @@ def test_before_the_first_promotion_a_version_can_be_promoted(tmp_path: Path) ->
         page = visit(client, "/model")
         assert page.status_code == 200
         assert "No model serves yet." in page.text
-        assert send(client, "/model/promote/1", {}, of="/model/promote/1").status_code == 303
+        assert send(client, "/model/promote/1", {"instead_of": ""}, of="/model/promote/1").status_code == 303
         wait_for(client, lambda answer: answer["ready"])

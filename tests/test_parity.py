@@ -120,7 +120,7 @@ def finished_rows(world: World, scored: Mapping[str, dict[str, Any]], names: lis
     """What a feature table would hold: `features.compute`'s rows under their names, as doubles."""
     place = {name: i for i, name in enumerate(world.cohort.lead_ids)}
     lead = np.array([place[name] for name in names], np.int64)
-    X = compute(world.bundle.schema, world.cohort.timeline, world.cohort.known, lead, np.full(lead.size, at, np.int64))
+    X = compute(world.bundle.schema, world.cohort, lead, np.full(lead.size, at, np.int64))
     frame = pd.DataFrame(X.astype(np.float64), columns=[column.name for column in world.bundle.schema.columns])
     frame.insert(0, "stage", [scored[name]["stage"] for name in names])
     return frame

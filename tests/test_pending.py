@@ -115,6 +115,32 @@ def test_a_new_mark_ends_the_delay(store: Store) -> None:
     assert len(claim(store, NOW, 1)) == 1
 
 
+def beside(store: Store, *ids: str, now: int) -> None:
+    with store.writing.begin() as connection:
+        mark(connection, ["own"], now, CHANGED, False, ids)
+
+
+def test_a_mark_for_others_leaves_a_delay_and_the_place_in_the_line(store: Store) -> None:
+    waited = 10 * LEASE
+    marked(store, "postponed", "waiting", now=NOW - waited, priority=SWEPT)
+    postpone(store, [one for one in claim(store, NOW, 2) if one.lead_id == "postponed"], NOW)
+    before = held(store)
+    beside(store, "postponed", "waiting", now=NOW + LEASE // 2)
+    after = held(store)
+    assert after["postponed"] == (NOW - waited + 1, SWEPT, False, before["postponed"][3])
+    assert after["waiting"] == (NOW - waited + 1, SWEPT, False, None), "it may be that it is being scored: it is scored again"
+    beside(store, "new", now=NOW + LEASE)
+    assert [one.lead_id for one in claim(store, NOW + LEASE, 3)] == ["waiting", "new", "own"]
+
+
+def test_what_is_news_of_others_while_a_lead_is_scored_is_not_lost(store: Store) -> None:
+    marked(store, "L-1")
+    claimed = claim(store, NOW, 1)
+    beside(store, "L-1", now=NOW + 1)
+    done(store, claimed)
+    assert held(store)["L-1"] == (NOW + 1, CHANGED, False, None)
+
+
 def test_nothing_claimed_changes_nothing(store: Store) -> None:
     for settle in (done, release):
         settle(store, [])

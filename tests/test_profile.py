@@ -224,16 +224,42 @@ def test_no_correction_changes_nothing() -> None:
 )
 def test_what_can_not_be_applied_is_named(name: str, correction: Correction, why: str, close: str | None) -> None:
     better = corrected(PROFILE, {name: correction})
-    assert better.unused == ((name, why, close),)
+    assert better.unused == ((name, why, close, None),)
     assert better.traits == PROFILE.traits
 
 
 def test_a_value_that_no_row_tells_apart_is_named() -> None:
     both = corrected(PROFILE, {"account_industry": Correction(wanted=("Software", "Biotech"), unwanted=("mining", "(other)"))})
-    assert both.unused == (("account_industry", "rare", "Biotech"), ("account_industry", "rare", "mining"))
+    assert both.unused == (("account_industry", "rare", "Biotech", None), ("account_industry", "rare", "mining", None))
     [part, *_] = both.fit({"account.industry": "biotech"}).parts
     assert (part.said, part.points) == ("wanted", pytest.approx(log(2))), "though the fit of its text knows it"
     assert corrected(PROFILE, {"source": Correction(wanted=("word of mouth",))}).unused == (), "no gate looks at it"
+
+
+@pytest.mark.parametrize(
+    "written, close",
+    [
+        ("softwear", "software"),
+        ("Sofware", "software"),
+        ("retial", "retail"),
+        ("Retailing", None),
+        ("software 2", None),
+        ("mining", None),
+        ("it", None),
+    ],
+)
+def test_a_misspelt_value_is_refused_with_the_one_that_is_meant(written: str, close: str | None) -> None:
+    better = corrected(PROFILE, {"account_industry": Correction(wanted=(written,))})
+    expected = ("account_industry", "rare", written, None) if close is None else ("account_industry", "misspelt", close, written)
+    assert better.unused == (expected,)
+    assert (better.traits == PROFILE.traits) == (close is not None), "and counts for nobody"
+
+
+def test_misspelt_words_of_a_title_are_refused_too_and_numbers_are_not_spelled() -> None:
+    assert [one[1:] for one in corrected(PROFILE, {"job_title_seniority": Correction(wanted=("directr",))}).unused] == [
+        ("misspelt", "director", "directr")
+    ]
+    assert [one.why for one in corrected(PROFILE, {"account_employees": Correction(wanted=("50-198",))}).unused] == ["a number"]
 
 
 def test_a_column_that_is_two_attributes_must_be_told_by_name() -> None:

@@ -12,8 +12,8 @@ from benchmarks.truths import information_captured
 from data.contract import format_instant
 from data.funnel import Funnel
 from data.sample.parameters import END
-from features.rows import Rows, compute
-from features.tables import Cohort, cohort_of
+from features.rows import Cohort, Rows, compute
+from features.tables import cohort_of
 from registry.bundle import Bundle, HopModel
 from training.run import train
 from worlds import sampled
@@ -25,7 +25,7 @@ HORIZONS = {"lead->prospect": 42, "prospect->opportunity": 42}
 MISSION = ("lead->prospect", "prospect->opportunity")
 Floats = np.ndarray
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 
 class Learned:
@@ -43,7 +43,7 @@ class Learned:
 
     def rows(self, lead_ids: pa.ChunkedArray) -> Rows:
         lead = np.array([self.place[name] for name in lead_ids.to_pylist()], np.int64)
-        return compute(self.bundle.schema, self.cohort.timeline, self.cohort.known, lead, np.full(lead.size, END, np.int64))
+        return compute(self.bundle.schema, self.cohort, lead, np.full(lead.size, END, np.int64))
 
     def truth_and_model(self, transition: str) -> tuple[Floats, Floats, HopModel, Rows]:
         """True chances of the open leads at the bundle's own horizon, and what the bundle says."""

@@ -28,8 +28,9 @@ from data.store import Store, open_store
 from data.webhooks import add_endpoint
 from serving import rescoring
 from serving.champion import Champion
+from serving.colleagues import request_of
 from serving.errors import LedgerDown, NoChampion, NotReady
-from serving.rescoring import Rescorer, request_of, value_of
+from serving.rescoring import Rescorer, value_of
 from serving.retelling import stored
 from serving.spool import Spool, files_in
 from serving.spool_format import unpacked
@@ -99,7 +100,7 @@ def test_what_is_queued_is_what_would_be_answered(rescorer: Rescorer, store: Sto
     assert (drain(rescorer), waiting(store)) == (1, {})
     row = queue.current(store, "L-1")
     assert row is not None
-    again, record = rescorer.champion.take().scorer.score(request_of(facts_of(store, ["L-1"])["L-1"]), row["as_of"], source="store")
+    again, record = rescorer.champion.take().scorer.score(request_of(facts_of(store, ["L-1"])["L-1"], None), row["as_of"], source="store")
     assert stored(row["answer"], None, ENGLISH) == again | {"score_id": row["score_id"]}
     assert (row["probability"], row["score"], row["grade"]) == (again["probability"], again["score"], again["grade"])
     assert (row["action"], row["recommended_stage"]) == (again["recommendation"]["action"], again["recommendation"]["stage"])

@@ -53,7 +53,7 @@ def test_each_moment_is_what_would_have_been_said_then(
     happened: list[tuple[int, str, int]], changes: list[tuple[int, str | None]], qualified: int | None
 ) -> None:
     known = facts(happened, [] if qualified is None else [(qualified, "prospect")], budget="77")
-    found = along(SCORER, known, history(changes), NOW)
+    found = along(SCORER, known, None, history(changes), NOW)
     assert found == [by_hand(known, changes, moment.as_of) for moment in found]
     assert [moment.as_of for moment in found] == moments(known, BEGAN, NOW)
 
@@ -89,14 +89,14 @@ def test_a_lead_of_this_moment_has_one() -> None:
 
 
 def test_one_that_is_not_there_yet_has_none() -> None:
-    assert along(SCORER, Facts({"created_at": format_instant(NOW + DAY)}, {}), [], NOW) == []
+    assert along(SCORER, Facts({"created_at": format_instant(NOW + DAY)}, {}), None, [], NOW) == []
 
 
 def test_an_account_counts_from_when_the_lead_belonged_to_it() -> None:
     known = Facts({"created_at": format_instant(BEGAN), "account_id": "A"}, {"account_id": "A", "industry": "it"})
     joined = {"object": "lead", "id": "L", "field": "account_id", "changed_at": NOW - 10 * DAY, "value": "A"}
-    found = along(SCORER, known, [joined], NOW)
+    found = along(SCORER, known, None, [joined], NOW)
     chances = {moment.as_of >= NOW - 10 * DAY: moment.probability for moment in found}
     assert chances[True] != chances[False]
-    always = along(SCORER, known, [], NOW)
+    always = along(SCORER, known, None, [], NOW)
     assert {moment.probability for moment in always} == {chances[True]}

@@ -75,7 +75,7 @@ def test_landmarks_are_counted_and_censored_ones_left_out(sample: World) -> None
 def test_a_score_is_a_percentile_among_open_leads_of_recent_mondays(sample: World) -> None:
     hop = sample.bundle.hops_from("lead")[0]
     recent = weekly_snapshots(sample.cohort.timeline, 0, sample.dataset.data_end, POPULATION_WEEKS)
-    X = compute(sample.bundle.schema, sample.cohort.timeline, sample.cohort.known, recent.lead, recent.as_of)
+    X = compute(sample.bundle.schema, sample.cohort, recent.lead, recent.as_of)
     everyone = np.sort(hop.probability(X))
     assert hop.population.size == min(everyone.size, 2_001)
     assert {hop.population[0], hop.population[-1]} == {everyone[0], everyone[-1]}

@@ -16,7 +16,7 @@ from data import ledger
 from data.contract import DAY, TICK, format_instant, parse_instant
 from data.funnel import Funnel
 from data.ledger import ScoreRecord
-from features.rows import Known, compute, compute_told
+from features.rows import Cohort, Known, compute, compute_told
 from features.sweep import NO_VALUE
 from features.timeline import Past, build
 from registry.bundle import Bundle
@@ -144,12 +144,12 @@ def test_leads_told_one_by_one_are_those_of_the_columns(leads: list[Any], at: li
     known = Known(dict.fromkeys(SCHEMA.inputs, every), {column: [lead[3][i] for lead in leads] for i, column in enumerate(SCHEMA.inputs)})
     stages, X = compute_told(SCHEMA, [past(*lead[:3], n) for lead, n in zip(leads, at, strict=False)], [lead[3] for lead in leads])
     assert stages == built.standing(every, as_of)[0].tolist()
-    assert_array_equal(X, compute(SCHEMA, built, known, every, as_of))
+    assert_array_equal(X, compute(SCHEMA, Cohort([], built, known), every, as_of))
 
 
 def past(created: int, events: Sequence[tuple[int, int, float | None]], entries: Sequence[tuple[int, int]], as_of: int) -> Past:
     values = [math.nan if value is None else value for _, _, value in events]
-    return Past(created, as_of, [e[0] for e in events], [e[1] for e in events], values, [e[0] for e in entries], [e[1] for e in entries])
+    return Past(created, as_of, [e[0] for e in events], [e[1] for e in events], values, [e[0] for e in entries], [e[1] for e in entries], [], [])
 
 
 def test_a_lead_stands_in_a_stage_from_the_instant_it_enters_it() -> None:

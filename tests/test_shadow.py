@@ -132,7 +132,7 @@ def test_a_bundle_that_cannot_be_read_is_not_read_again_for_each_batch(store: St
     champion.refresh()
     beside = Shadow(store, champion, Spool(tmp_path / "spool"))
     with caplog.at_level(logging.ERROR, "leadscore.shadow"):
-        assert [beside.score([], lambda id: pytest.fail(id), NOW) for _ in range(5)] == [0] * 5
+        assert [beside.score([], {}, None, NOW) for _ in range(5)] == [0] * 5
     assert len(caplog.records) == 1
 
 

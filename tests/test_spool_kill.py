@@ -63,6 +63,6 @@ def test_what_was_acknowledged_survives_a_few_kills(store_url: str, tmp_path: Pa
     killing(store_url, tmp_path / "spool", 6, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_what_was_acknowledged_survives_many_kills(store_url: str, tmp_path: Path) -> None:
     killing(store_url, tmp_path / "spool", 16, seed=2)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from serving.batch import write_scores
+from serving.score_files import write_scores
 from serving.spreadsheet import cell, csv_of, zip_of
 
 SIGNS = "=+-@＝＋－＠"
@@ -101,9 +101,9 @@ def test_a_zip_holds_one_file_a_table_and_no_clock() -> None:
 def test_the_score_file_is_safe_to_open_and_still_json(tmp_path: Path) -> None:
     reasons = '[{"text":"Note is =1+1; =2"}]'
     table = pa.table({"lead_id": ["=cmd()", "L-1", "-5"], "probability": [-0.5, 0.1, None], "reasons": [reasons] * 3})
-    write_scores(table, str(tmp_path / "scores.csv"))
+    write_scores([table], table.schema, str(tmp_path / "scores.csv"))
     rows = list(csv.DictReader(io.StringIO((tmp_path / "scores.csv").read_text("utf-8"))))
     assert [(row["lead_id"], row["probability"]) for row in rows] == [("'=cmd()", "-0.5"), ("L-1", "0.1"), ("-5", "")]
     assert json.loads(rows[0]["reasons"]) == [{"text": "Note is =1+1;' =2"}]
-    write_scores(table, str(tmp_path / "scores.parquet"))
+    write_scores([table], table.schema, str(tmp_path / "scores.parquet"))
     assert pyarrow.parquet.read_table(tmp_path / "scores.parquet")["lead_id"].to_pylist() == ["=cmd()", "L-1", "-5"], "no spreadsheet runs that"

@@ -1,5 +1,6 @@
 """Datasets that tests are run on, and funnels trained on them: a sample world with a known truth, and a part of the loans."""
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from data.funnel import Funnel
 from data.sample import write_sample
 from data.sample.parameters import END
 from data.store import open_store
-from features.tables import Cohort, cohort_of
+from features.rows import Cohort
+from features.tables import cohort_of
 from registry import promotion, tracking
 from registry.bundle import Bundle, HopModel
 from registry.calibrator import Calibrator
@@ -115,32 +117,47 @@ def with_rows(table: pa.Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def bodies(dataset: Dataset, ids: Sequence[str], as_of: int) -> list[dict[str, Any]]:
-    """Each lead as a CRM would send it to `POST /v1/score`, told what was known at as_of of its attributes, and every event and stage entry,
-    those that came later too: it is `as_of` that must hold them back."""
+    """Each lead as a CRM would send it to `POST /v1/score`, told what was known at as_of of its attributes, and every event and stage entry, its own
+    and those of others while they were at the account at which it stands at as_of, those that came later too: it is `as_of` that must hold them
+    back."""
     leads = {row["lead_id"]: row for row in dataset.leads.to_pylist()}
     accounts = {row["account_id"]: row for row in dataset.accounts.to_pylist()}
     events, stages = _by_lead(dataset.events), _by_lead(dataset.stages)
     changes: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in dataset.changes.to_pylist():
         changes.setdefault((row["object"], row["id"]), []).append(row)
+
+    def account_of(name: str, at: int) -> str | None:
+        now: str | None = leads[name]["account_id"]
+        return known_at(changes.get(("lead", name), []), at).get("account_id", now)
+
+    at_account: dict[str | None, list[dict[str, Any]]] = {}
+    for row in itertools.chain.from_iterable(events.values()):
+        counted = max(row["occurred_at"], row["recorded_at"] or 0)
+        at_account.setdefault(account_of(row["lead_id"], counted) if row["lead_id"] in leads else None, []).append(row)
     found = []
     for name in ids:
         lead = dict(leads[name])
         account = dict(accounts.get(lead["account_id"], {}))
         lead |= known_at(changes.get(("lead", name), []), as_of)
-        account |= known_at(changes.get(("account", account.get("account_id")), []), as_of)
+        account |= known_at(changes.get(("account", str(account.get("account_id"))), []), as_of)
         lead["created_at"] = format_instant(lead["created_at"])
         lead.pop("recorded_at", None)
+        here = account_of(name, as_of)
         found.append(
             {
                 "lead": lead,
                 "account": account,
-                "events": [_sent(row, ("occurred_at", "recorded_at"), ("type", "value")) for row in events.get(name, [])],
+                "events": [_sent(row, *_OF_EVENT) for row in events.get(name, [])],
+                "account_events": [_sent(row, *_OF_EVENT) for row in at_account.get(here, []) if row["lead_id"] != name and here is not None],
                 "stages": [_sent(row, ("entered_at",), ("stage",)) for row in stages.get(name, [])],
                 "as_of": format_instant(as_of),
             }
         )
     return found
+
+
+_OF_EVENT = ("occurred_at", "recorded_at"), ("type", "value", "channel")
 
 
 def known_at(changes: Sequence[Mapping[str, Any]], as_of: int) -> dict[str, str | None]:

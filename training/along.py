@@ -11,7 +11,7 @@ from data import shadow
 from data.contract import format_instant
 from data.shadow import Pair
 from data.store import Store
-from features.tables import Cohort
+from features.rows import Cohort
 from registry.bundle import Bundle, HopModel
 from training.bootstrap import difference_noise
 from training.churn import LETTERS

@@ -1,7 +1,7 @@
 """The candidates, simplest first: base rate, points rule, logistic regression, LightGBM. Each is fitted on float32 rows with lead weights."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from registry.models import Boosted, Constant, Floats, Linear, Model, Rows
+from training.matrix import BLOCK, AnyRows, Matrix, asked, blocks, useful_columns
 
 Labels = NDArray[np.int8]
 SIMPLEST_FIRST = ("base_rate", "points", "logistic", "lightgbm")
@@ -31,6 +32,12 @@ TREE_PARAMETERS: dict[str, Any] = {
 }
 MANY_ROWS = 50_000
 """From here on all cores grow the trees (`deterministic`: the same trees on any number); below, handing the work round costs more than it saves."""
+MOST_ROWS = 200_000
+"""Rows that may be in memory as they are. A points rule and a ridge regression need no more to learn from; trees see all of them, binned."""
+LEAST_SHARED = 200_000
+"""Rows from which trees grow on the cluster, where there is one. Fewer take minutes at most here, and give the same bundle as without a cluster."""
+_FEW, _NARROW = 8_192, 16
+"""Rows and columns that are in memory in double precision at once."""
 LEAST_IN_LEAF, MOST_IN_LEAF = 20, 150
 STRENGTHS = (0.0003, 0.001, 0.003, 0.01)
 """Inverses of the ridge penalty that a choice is made of: the landmarks of one lead are alike, so that all rows say less than they seem to."""
@@ -91,10 +98,9 @@ def fit_logistic(X: Rows, y: Labels, weight: Floats, strength: float = STRENGTHS
     if y.min() == y.max():
         return fit_base_rate(y, weight)
     frame = _standardisation(X)
-    z = frame.standardised(X)
-    absent = np.isnan(z)
-    some = absent.any(axis=0) & ~absent.all(axis=0)
-    design, place, share = _merged(np.hstack([np.where(absent, 0.0, z), absent[:, some]]).astype(np.float32))
+    absent = np.isnan(X)
+    some = np.asarray(absent.any(axis=0) & ~absent.all(axis=0))
+    design, place, share = _merged(np.concatenate([_designed(frame, block, some) for block in blocks(X, _FEW)]))
     fitted = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=60).fit(design, np.asarray(y, np.int64), sample_weight=weight)
     each = fitted.coef_[0].astype(np.float64)[place] * share
     coefficient, missing = each[: X.shape[1]], np.zeros(X.shape[1])
@@ -112,40 +118,44 @@ def _merged(design: Rows) -> tuple[Rows, NDArray[np.int64], Floats]:
     return np.ascontiguousarray(design[:, kept] * size.astype(np.float32)), place, 1 / size[place]
 
 
+def _designed(frame: Linear, X: Rows, some: NDArray[np.bool_]) -> Rows:
+    """The columns standardised, 0 where nothing is known, and beside them which of `some` columns are not known."""
+    z = frame.standardised(X)
+    absent = np.isnan(z)
+    return np.hstack([np.where(absent, 0.0, z), absent[:, some]]).astype(np.float32)
+
+
 def _standardisation(X: Rows) -> Linear:
     width = X.shape[1]
-    values = X.astype(np.float64)
+    parts = [_moments(X[:, begin : begin + _NARROW].astype(np.float64)) for begin in range(0, width, _NARROW)]
+    low, high, logged, center, scale = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Linear(0.0, np.zeros(width), np.zeros(width), low, high, logged > 0, center, scale)
+
+
+def _moments(values: Floats) -> tuple[Floats, ...]:
+    """(low, high, logged, center, scale) of each column; `values` are changed."""
     values[:, np.isnan(values).all(axis=0)] = 0.0
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     logged = (low >= 0) & (high > 2)
     values[:, logged] = np.log1p(values[:, logged])
     center, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     scale[scale < 1e-9] = 1.0  # a constant column: clipped to its one value, it standardises to 0
-    return Linear(0.0, np.zeros(width), np.zeros(width), low, high, logged, center, scale)
-
-
-def useful_columns(X: Rows) -> NDArray[np.int64]:
-    """Indices of the columns that are not the same in every row."""
-    first = X[:1]
-    same = ((first == X) | (np.isnan(X) & np.isnan(first))).all(axis=0)
-    return np.flatnonzero(~same)
+    return low, high, logged.astype(np.float64), center, scale
 
 
 class TreeGrower:
     """Rows binned once, for fits that differ only in weights, size or seed."""
 
-    def __init__(self, X: Rows, y: Labels, seed: int) -> None:
-        """X float32 (m, p), y (m,)."""
+    def __init__(self, X: AnyRows, y: Labels, seed: int) -> None:
+        """X float32 (m, p), y (m,). A byte for each value is held; the values themselves are not."""
         self.columns = useful_columns(X)
         self.width = X.shape[1]
         self.seed = seed
         self._rows = y.size
-        chosen = X[:, self.columns]
         self._data = lightgbm.Dataset(
-            chosen,
+            offered(X, self.columns),
             np.asarray(y, np.float64),
             feature_name=[f"f{i}" for i in self.columns],
-            free_raw_data=False,
             params=self._parameters(TreeSize(1), 0),
         ).construct()
 
@@ -160,11 +170,11 @@ class TreeGrower:
         booster = lightgbm.train(self._parameters(size, offset), self._data, num_boost_round=size.trees)
         return Boosted.from_text(booster.model_to_string(), [int(c) for c in self.columns], self.width)
 
-    def curve(self, X: Rows, y: Labels, shape: TreeShape) -> "Curve":
+    def curve(self, X: AnyRows, y: Labels, shape: TreeShape) -> "Curve":
         """Grows MAX_TREES of a shape on all rows and watches the log loss on others: X (n, p), y (n,)."""
         losses: dict[str, dict[str, list[float]]] = {}
         self._data.set_weight(np.ones(self._data.num_data()))
-        other = self._data.create_valid(X[:, self.columns], np.asarray(y, np.float64))
+        other = self._data.create_valid(offered(X, self.columns), np.asarray(y, np.float64))
         booster = lightgbm.train(
             self._parameters(TreeSize(MAX_TREES, shape=shape), 0) | {"metric": "binary_logloss"},
             self._data,
@@ -184,6 +194,45 @@ class Curve:
     columns: NDArray[np.int64]
     losses: Floats
 
-    def raw_score(self, X: Rows, trees: int) -> Floats:
+    def raw_score(self, X: AnyRows, trees: int) -> Floats:
         """Log-odds (n,) after that many trees."""
-        return np.asarray(self.booster.predict(X[:, self.columns], num_iteration=trees, raw_score=True))
+        return asked(lambda rows: np.asarray(self.booster.predict(rows[:, self.columns], num_iteration=trees, raw_score=True)), X)
+
+
+class _InParts(lightgbm.Sequence):
+    """Rows as LightGBM reads them to bin them: a sample of single ones first, then all of them block by block."""
+
+    batch_size = BLOCK
+
+    def __init__(self, X: AnyRows, columns: NDArray[np.int64]) -> None:
+        self._rows, self._columns = X, columns
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, idx: int | slice | list[int]) -> NDArray[np.float64]:
+        part = slice(idx, idx + 1) if isinstance(idx, int | np.integer) else idx
+        found = np.asarray(self._rows[np.asarray(part) if isinstance(part, list) else part])[:, self._columns].astype(np.float64)
+        return found[0] if part is not idx else found
+
+
+class Grower(Protocol):
+    """What grows trees on given rows: `TreeGrower` here, another one on a cluster."""
+
+    def grow(self, weight: Floats, size: TreeSize, offset: int = 0) -> Boosted: ...
+
+    def curve(self, X: AnyRows, y: Labels, shape: TreeShape) -> Curve: ...
+
+
+def grower_of(X: AnyRows, y: Labels, seed: int) -> Grower:
+    """On the cluster where the rows lie there, and are many enough for that to pay."""
+    if isinstance(X, Matrix) and X.held.grower is not None and len(X) >= LEAST_SHARED:
+        shared: Grower = X.held.grower(X, y, seed)
+        return shared
+    return TreeGrower(X, y, seed)
+
+
+def offered(X: AnyRows, columns: NDArray[np.int64]) -> Any:
+    """These columns of X as LightGBM takes them: at once where rows are few, else in parts. The bins are the same, but where there are more rows than
+    LightGBM looks at to find their edges (200,000): it draws others."""
+    return np.concatenate([block[:, columns] for block in blocks(X)]) if 0 < len(X) <= MOST_ROWS else _InParts(X, columns)

@@ -1,5 +1,6 @@
 """Which candidate answers for a hop: forward predictions of each, the simplest within noise of the best."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -7,21 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import Ints
-from registry.models import Floats, Model, Rows
+from registry.models import Floats, Model
 from training.bootstrap import difference_noise
 from training.candidates import (
+    MOST_ROWS,
     SIMPLEST_FIRST,
     STRENGTHS,
     TREE_PARAMETERS,
     Curve,
     Labels,
-    TreeGrower,
     TreeShape,
     TreeSize,
     fit_base_rate,
     fit_logistic,
-    useful_columns,
+    grower_of,
 )
+from training.matrix import AnyRows, asked, blocks, differ
 from training.metrics import row_losses
 from training.points import fit_points
 from training.splits import Fold, Splits
@@ -33,6 +35,7 @@ TREE_STEP = 25
 FLAT = 0.002
 """Nats of log loss a landmark within which two sizes do as well."""
 ENOUGH_ROWS = 20_000
+"""A ridge penalty says how large effects are, however many rows show them."""
 PROOF = 2.0
 """Standard errors by which the base rate, or the default shape of trees, must be beaten: at one, a few hundred rows crown anything by luck."""
 NOISE = 1.0
@@ -44,7 +47,7 @@ which trees know a quarter more (sample worlds of 2,000 leads)."""
 class Sample:
     """The rows of one hop that count: X float32 (m, p), y (m,), lead index and as_of (micros) of each."""
 
-    X: Rows
+    X: AnyRows
     y: Labels
     lead: Ints
     as_of: Ints
@@ -52,11 +55,16 @@ class Sample:
     def where(self, rows: NDArray[np.bool_]) -> "Sample":
         return Sample(self.X[rows], self.y[rows], self.lead[rows], self.as_of[rows])
 
+    def part(self, rows: int) -> "Sample":
+        """Every k-th lead with all its rows: about so many rows at most."""
+        every = -(-self.y.size // rows)
+        return self if every <= 1 else self.where(np.unique(self.lead, return_inverse=True)[1] % every == 0)
+
     @property
     def enough(self) -> bool:
         """Whether both outcomes were seen on MIN_CONVERTED_LEADS leads, and anything differs between rows."""
         converted, others = np.unique(self.lead[self.y == 1]).size, np.unique(self.lead[self.y == 0]).size
-        return min(converted, others) >= MIN_CONVERTED_LEADS and useful_columns(self.X).size > 0
+        return min(converted, others) >= MIN_CONVERTED_LEADS and differ(self.X)
 
 
 @dataclass(frozen=True)
@@ -83,57 +91,52 @@ class Grown:
 
     def raw_score(self, sample: Sample, trees: int) -> Floats:
         """What is said of the rows asked: by so many trees, or by the base rate."""
-        asked = sample.X[self.fold.validate]
+        X = sample.X[self.fold.validate]
         if self.curve is not None:
-            return self.curve.raw_score(asked, trees)
+            return self.curve.raw_score(X, trees)
         known = sample.y[self.fold.train]
-        return fit_base_rate(known, np.ones(known.size)).raw_score(asked)
+        return asked(fit_base_rate(known, np.ones(known.size)).raw_score, X)
 
 
 def fit(candidate: str, size: TreeSize, sample: Sample, seed: int) -> Model:
-    """The candidate on all rows of the sample; the base rate where it has too little evidence for more."""
-    weight = np.ones(sample.y.size)
+    """The candidate on all rows of the sample (a rule or a regression on MOST_ROWS of them); the base rate where it has too little evidence."""
     if candidate == "base_rate" or not sample.enough:
-        return fit_base_rate(sample.y, weight)
+        return fit_base_rate(sample.y, np.ones(sample.y.size))
+    if candidate == "lightgbm":
+        return grower_of(sample.X, sample.y, seed).grow(np.ones(sample.y.size), size.scaled(sample.y.size))
+    some = sample.part(MOST_ROWS)
     if candidate == "points":
-        return fit_points(sample.X, sample.y)
-    if candidate == "logistic":
-        return fit_logistic(sample.X, sample.y, weight, size.strength)
-    return TreeGrower(sample.X, sample.y, seed).grow(weight, size.scaled(sample.y.size))
+        return fit_points(np.asarray(some.X), some.y)
+    return fit_logistic(np.asarray(some.X), some.y, np.ones(some.y.size), size.strength)
 
 
 def choose(sample: Sample, splits: Splits, seed: int, tuning: Tuning = NO_TUNING) -> Choice:
     """Compares the candidates on the choosing folds alone: never on the test. Leads, not rows, make the noise."""
     folds = [f for f in splits.folds if f.train.any() and f.validate.any()]
-    asked = np.concatenate([np.flatnonzero(f.validate) for f in folds]) if folds else np.zeros(0, np.int64)
+    rows = np.concatenate([np.flatnonzero(f.validate) for f in folds]) if folds else np.zeros(0, np.int64)
     if not folds or not sample.where(folds[-1].train).enough:
         why = f"fewer than {MIN_CONVERTED_LEADS} converted leads, or others, before the last fold: nothing but the base rate can be told."
-        raw = [fit("base_rate", TreeSize(0), sample.where(f.train), seed).raw_score(sample.X[f.validate]) for f in folds]
-        return Choice("base_rate", TreeSize(0), why, {}, asked, np.concatenate(raw) if raw else np.zeros(0))
+        raw = [asked(fit("base_rate", TreeSize(0), sample.where(f.train), seed).raw_score, sample.X[f.validate]) for f in folds]
+        return Choice("base_rate", TreeSize(0), why, {}, rows, np.concatenate(raw) if raw else np.zeros(0))
     strength = TreeSize(0, strength=_strength(sample, folds[-1], seed))
     raw_of = {name: _forward(name, strength, sample, folds, seed) for name in SIMPLEST_FIRST[:-1]}
     raw_of["lightgbm"], shaped, trials = _tuned_trees(sample, folds, seed, tuning)
     size = replace(shaped, strength=strength.strength)
-    y, lead = sample.y[asked].astype(np.float64), sample.lead[asked]
+    y, lead = sample.y[rows].astype(np.float64), sample.lead[rows]
     losses = {name: _losses(y, raw) for name, raw in raw_of.items()}
     chosen, why = simplest_within_noise(losses, lead)
-    return Choice(chosen, size, why, {name: float(loss.mean()) for name, loss in losses.items()}, asked, raw_of[chosen], trials, _noise(losses, lead))
+    return Choice(chosen, size, why, {name: float(loss.mean()) for name, loss in losses.items()}, rows, raw_of[chosen], trials, _noise(losses, lead))
 
 
 def _forward(name: str, size: TreeSize, sample: Sample, folds: Sequence[Fold], seed: int) -> Floats:
-    return np.concatenate([fit(name, size, sample.where(f.train), seed).raw_score(sample.X[f.validate]) for f in folds])
+    return np.concatenate([asked(fit(name, size, sample.where(f.train), seed).raw_score, sample.X[f.validate]) for f in folds])
 
 
 def _strength(sample: Sample, last: Fold, seed: int) -> float:
     """Of the logistic regression that has the lowest log loss on the last fold, which has most to learn from: as much of it as is needed to tell."""
-    y, train = sample.y[last.validate].astype(np.float64), _part(sample.where(last.train))
-    raw = [fit("logistic", TreeSize(0, strength=strength), train, seed).raw_score(sample.X[last.validate]) for strength in STRENGTHS]
+    y, train = sample.y[last.validate].astype(np.float64), sample.where(last.train).part(ENOUGH_ROWS)
+    raw = [asked(fit("logistic", TreeSize(0, strength=strength), train, seed).raw_score, sample.X[last.validate]) for strength in STRENGTHS]
     return STRENGTHS[int(np.argmin([_losses(y, said).mean() for said in raw]))]
-
-
-def _part(sample: Sample) -> Sample:
-    """Every k-th lead with all its rows: about ENOUGH_ROWS at most. A ridge penalty says how large effects are, however many rows show them."""
-    return sample.where(np.unique(sample.lead, return_inverse=True)[1] % -(-sample.y.size // ENOUGH_ROWS) == 0)
 
 
 def _losses(y: Floats, raw: Floats) -> Floats:
@@ -151,9 +154,9 @@ def _tuned_trees(sample: Sample, folds: Sequence[Fold], seed: int, tuning: Tunin
     if shape == TreeShape():
         return raw, size, trials
     tuned, tuned_size = _at_best(sample, list(_growing(sample, folds, seed, shape)), shape)
-    asked = np.concatenate([np.flatnonzero(f.validate) for f in folds])
-    y = sample.y[asked].astype(np.float64)
-    better, error = difference_noise(_losses(y, raw), _losses(y, tuned), sample.lead[asked])
+    rows = np.concatenate([np.flatnonzero(f.validate) for f in folds])
+    y = sample.y[rows].astype(np.float64)
+    better, error = difference_noise(_losses(y, raw), _losses(y, tuned), sample.lead[rows])
     return (tuned, tuned_size, trials) if better > PROOF * error else (raw, size, trials)
 
 
@@ -165,14 +168,15 @@ def _at_best(sample: Sample, grown: Sequence[Grown], shape: TreeShape) -> tuple[
 
 def _key(sample: Sample, folds: Sequence[Fold], seed: int) -> str:
     masks = [np.ascontiguousarray(mask).data for f in folds for mask in (f.train, f.validate)]
-    rows = [np.ascontiguousarray(part).data for part in (sample.X, sample.y, sample.lead, sample.as_of)]
-    return digest(*rows, *masks, repr((seed, TREE_PARAMETERS, TreeShape())).encode())
+    values = (np.ascontiguousarray(block).data for block in blocks(sample.X))
+    rest = [np.ascontiguousarray(part).data for part in (sample.y, sample.lead, sample.as_of)]
+    return digest(itertools.chain(values, rest, masks, [repr((seed, TREE_PARAMETERS, TreeShape())).encode()]))
 
 
 def _growing(sample: Sample, folds: Sequence[Fold], seed: int, shape: TreeShape) -> Iterator[Grown]:
     for f in folds:
         train, other = sample.where(f.train), sample.where(f.validate)
-        yield Grown(f, TreeGrower(train.X, train.y, seed).curve(other.X, other.y, shape) if train.enough else None)
+        yield Grown(f, grower_of(train.X, train.y, seed).curve(other.X, other.y, shape) if train.enough else None)
 
 
 def _running(sample: Sample, folds: Sequence[Fold], seed: int, shape: TreeShape) -> Iterator[float]:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Dataset
-from features.rows import compute
 from features.tables import cohort_of
 from features.timeline import Ints
 from registry.bundle import Bundle
 from registry.models import Floats
+from training.matrix import asked, rows_of
 
 LETTERS = ("D", "C", "B", "A")
 MOST_MOVERS = 20
@@ -44,8 +44,8 @@ def scores_of(bundle: Bundle, read: Dataset, as_of: int) -> dict[str, tuple[str,
         hops = bundle.hops_from(stage)
         lead = every[code == bundle.schema.stage_code(stage)]
         if hops:
-            X = compute(bundle.schema, cohort.timeline, cohort.known, lead, np.full(lead.size, as_of, np.int64))
-            scores = np.rint(hops[0].score(hops[0].probability(X)))
+            X = rows_of(bundle.schema, cohort, lead, np.full(lead.size, as_of, np.int64))
+            scores = np.rint(hops[0].score(asked(hops[0].probability, X)))
             found |= {cohort.lead_ids[i]: (stage, score) for i, score in zip(lead.tolist(), scores.tolist(), strict=True)}
     return found
 

@@ -1,9 +1,11 @@
 """`leadscore sample`, `validate`, `train` and `demo`: what a person sees while it runs."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -21,6 +23,7 @@ from data.store import open_store
 from data.telling import telling
 from data.validation import InvalidDataset, Report
 from training.flat import train_flat
+from training.matrix import RowsOf, rows_of
 from training.run import Tell, Trained
 from training.run import train as train_bundle
 from training.story import tell_result
@@ -82,12 +85,14 @@ def train(
     json: str | None,
     flat: FlatColumns | None = None,
     tuning: Tuning = NO_TUNING,
+    cluster: str | None = None,
 ) -> int:
-    """Trains, records, decides on promotion, and tells the story. `flat`: the dataset is one file, and these are its columns."""
+    """Trains, records, decides on promotion, and tells the story. `flat`: the dataset is one file, and these are its columns; `cluster`: the address
+    of a Dask scheduler whose workers see LEADSCORE_HOME."""
     _check_writable(json)
     try:
         with telling() as tell:
-            version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell, flat, tuning)
+            version, decision, promoted, trained, report = _train(dataset, config, mapping, promote, seed, tell, flat, tuning, cluster)
     except KeyboardInterrupt:
         raise DataError("stopped before it was done: nothing was promoted, and what served before still serves.") from None
     for warning in report.warnings:
@@ -98,18 +103,54 @@ def train(
 
 
 def _train(
-    dataset: str, config: str | None, mapping: str | None, promote: str, seed: int, tell: Tell, flat: FlatColumns | None, tuning: Tuning
+    dataset: str,
+    config: str | None,
+    mapping: str | None,
+    promote: str,
+    seed: int,
+    tell: Tell,
+    flat: FlatColumns | None,
+    tuning: Tuning,
+    cluster: str | None,
 ) -> tuple[str, tuple[str, ...], bool, Trained, Report]:
     funnel = _funnel(config)
     open_store().close()  # a store that can't be reached is told before the work, not after it
     if flat is not None:
         _no_mapping(mapping)
+        _no_cluster(cluster)
         file, report = read_flat(dataset, flat, funnel, tell, clock())
         _require_leads(dataset, file.dataset)
         return *settle(train_flat(file, funnel, clock(), seed, tell, tuning), None, funnel, promote, tell), report
-    read, report = _read(dataset, funnel, mapping, tell)
-    _require_leads(dataset, read)
-    return *learn(read, funnel, promote, seed, tell, tuning=tuning), report
+    with _computed(cluster, dataset, funnel, mapping, tell) as computed:
+        read, report = _read(dataset, funnel, mapping, tell)
+        _require_leads(dataset, read)
+        return *learn(read, funnel, promote, seed, tell, tuning=tuning, computed=computed), report
+
+
+@contextmanager
+def _computed(cluster: str | None, dataset: str, funnel: Funnel, mapping: str | None, tell: Tell) -> Iterator[RowsOf]:
+    """What makes the rows that are learned from: this process, or the workers of a cluster, from partitions that lie in LEADSCORE_HOME meanwhile."""
+    if cluster is None:
+        yield rows_of
+        return
+    from data.cluster import connected
+    from data.partitions import partitions_of
+    from training.cluster import ClusterRows
+
+    home = leadscore_home().resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory(prefix="partitions-", dir=home, ignore_cleanup_errors=True) as work,
+        connected(cluster, Path(work)) as found,
+    ):
+        tell(f"dealing {dataset} into partitions, on {found.threads} threads of {cluster}")
+        parts = partitions_of(dataset, load_mapping(mapping) if mapping else None, funnel, work, each=found.each)
+        yield ClusterRows(found, parts.folders)
+
+
+def _no_cluster(cluster: str | None) -> None:
+    if cluster is not None:
+        raise DataError("--cluster is for a folder of tables; a flat file has a row per lead and is learned from on one machine. Leave it out.")
 
 
 def _no_mapping(mapping: str | None) -> None:
@@ -130,10 +171,11 @@ def learn(
     tell: Tell,
     allowed: Callable[[], None] = lambda: None,
     tuning: Tuning = NO_TUNING,
+    computed: RowsOf = rows_of,
 ) -> tuple[str, tuple[str, ...], bool, Trained]:
     """Train, record as a new version, decide, and promote where that is the decision: (version, the decision's reasons, whether it serves now, the
     rest). `promote` is auto, always or never; `allowed` is asked right before the promotion, and prevents it by raising."""
-    return settle(train_bundle(read, funnel, clock(), seed, tell, tuning), read, funnel, promote, tell, allowed)
+    return settle(train_bundle(read, funnel, clock(), seed, tell, tuning, computed), read, funnel, promote, tell, allowed)
 
 
 def settle(

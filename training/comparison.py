@@ -15,13 +15,14 @@ from data.arrow import pc
 from data.contract import parse_instant
 from data.dataset import Dataset
 from data.funnel import Drift
-from features.rows import compute
-from features.tables import Cohort, cohort_of
+from features.rows import Cohort
+from features.tables import cohort_of
 from features.timeline import Ints
 from registry.bundle import OUTCOME, Bundle
 from registry.models import Floats
 from training.bootstrap import difference_noise
 from training.calibration import fit
+from training.matrix import asked, rows_of
 from training.metrics import row_losses
 from training.pseudonyms import pseudonyms
 from training.recalibration import Recalibration, recalibrate
@@ -143,8 +144,8 @@ def _asked(bundle: Bundle, cohort: Cohort, rows: pa.Table) -> Iterator[pa.Table]
     for hop in bundle.hops:
         mine = rows.filter(pc.and_(pc.equal(rows["stage"], hop.stage), pc.equal(rows["transition"], hop.transition)))
         lead = np.asarray(pc.index_in(mine["lead_id"], value_set=index), np.int64)
-        X = compute(bundle.schema, cohort.timeline, cohort.known, lead, np.asarray(mine["as_of"], np.int64))
-        told = {"horizon_days": np.full(lead.size, hop.horizon_days, np.int64), "probability": hop.probability(X)}
+        X = rows_of(bundle.schema, cohort, lead, np.asarray(mine["as_of"], np.int64))
+        told = {"horizon_days": np.full(lead.size, hop.horizon_days, np.int64), "probability": asked(hop.probability, X)}
         yield pa.table({name: mine[name] for name in KEYS} | {name: pa.array(values) for name, values in told.items()})
 
 

@@ -15,7 +15,8 @@ from data.funnel import Drift
 from features.schema import Schema
 from features.timeline import Ints
 from registry.bundle import HopModel
-from registry.models import Floats, Rows
+from registry.models import Floats
+from training.matrix import AnyRows, asked, columns
 
 BINS = 10
 SMOOTH = 0.5
@@ -146,29 +147,33 @@ def _state(size: float, p: float, limits: Drift) -> State:
     return "drifted" if size >= limits.psi_alarm else "watch"
 
 
-def reference(schema: Schema, hops: Sequence[HopModel], X: Rows, lead: Ints) -> dict[str, Any]:
+def reference(schema: Schema, hops: Sequence[HopModel], X: AnyRows, lead: Ints) -> dict[str, Any]:
     """What a bundle keeps of one stage: the spread of every input that one of its `hops` weighs, and of each hop's probability, over the rows of
     open leads X (n, p); `lead` (n,) is any integer for each lead."""
     lead = np.unique(lead, return_inverse=True)[1]
     weighed = {told["feature"] for hop in hops for told in hop.evaluation.get("importance", ())}
-    inputs = {name: spread_of(X[:, columns].astype(np.float64), lead).document() for name, columns in _columns(schema) if name in weighed}
-    scores = {hop.transition: spread_of(hop.probability(X)[:, None], lead).document() for hop in hops}
+    mine = [(name, places) for name, places in _columns(schema) if name in weighed]
+    values = columns(X, [places for _, places in mine])
+    inputs = {name: spread_of(held.astype(np.float64), lead).document() for (name, _), held in zip(mine, values, strict=True)}
+    scores = {hop.transition: spread_of(asked(hop.probability, X)[:, None], lead).document() for hop in hops}
     return {"inputs": inputs, "scores": scores}
 
 
-def input_shifts(kept: Mapping[str, Any], schema: Schema, X: Rows, lead: Ints, limits: Drift) -> list[Shift]:
+def input_shifts(kept: Mapping[str, Any], schema: Schema, X: AnyRows, lead: Ints, limits: Drift) -> list[Shift]:
     """How the inputs of one stage moved from what its `reference` kept to the rows X (n, p) of today's open leads."""
     lead = np.unique(lead, return_inverse=True)[1]
     before = {name: Spread.from_document(document) for name, document in kept["inputs"].items()}
-    found = ((name, before[name], X[:, columns].astype(np.float64)) for name, columns in _columns(schema) if name in before)
-    return shifts([(name, then, then.of(values, lead)) for name, then, values in found], limits)
+    mine = [(name, places) for name, places in _columns(schema) if name in before]
+    values = columns(X, [places for _, places in mine])
+    found = [(name, before[name], before[name].of(held.astype(np.float64), lead)) for (name, _), held in zip(mine, values, strict=True)]
+    return shifts(found, limits)
 
 
-def score_shifts(kept: Mapping[str, Any], hops: Sequence[HopModel], X: Rows, lead: Ints, limits: Drift) -> list[Shift]:
+def score_shifts(kept: Mapping[str, Any], hops: Sequence[HopModel], X: AnyRows, lead: Ints, limits: Drift) -> list[Shift]:
     """The same of the probabilities that the stage's hops give."""
     lead = np.unique(lead, return_inverse=True)[1]
     before = {transition: Spread.from_document(document) for transition, document in kept["scores"].items()}
-    found = ((hop.transition, before[hop.transition], hop.probability(X)[:, None]) for hop in hops if hop.transition in before)
+    found = ((hop.transition, before[hop.transition], asked(hop.probability, X)[:, None]) for hop in hops if hop.transition in before)
     return shifts([(name, then, then.of(values, lead)) for name, then, values in found], limits)
 
 

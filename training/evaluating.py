@@ -18,13 +18,15 @@ from data.mapping import load_mapping
 from data.store import Store, open_store
 from data.telling import telling
 from data.validation import Report
-from features.tables import Cohort, cohort_of
+from features.rows import Cohort
+from features.tables import cohort_of
 from registry.bundle import FLAT_PATH, Bundle
 from training import along
 from training.along import along_of
 from training.choice import Sample
 from training.drift import Shift
 from training.flat import filled, rows_of
+from training.matrix import asked
 from training.populations import StageDrift, drift_of, drift_of_rows, weights_of
 from training.run import Tell
 from training.unseen import Unseen, unseen
@@ -111,7 +113,7 @@ def evaluated_flat(bundle: Bundle, file: FlatFile, live: Funnel) -> dict[str, An
     read, (hop,) = filled(file.dataset), bundle.hops
     X, known = rows_of(read, bundle.schema), (file.y != UNKNOWN) & (not _same(bundle, read))
     sample = Sample(X[known], file.y[known], file.group[known], np.flatnonzero(known))
-    told = Unseen(hop, sample, hop.probability(sample.X), int((file.y == UNKNOWN).sum()))
+    told = Unseen(hop, sample, asked(hop.probability, sample.X), int((file.y == UNKNOWN).sum()))
     drift = [drift_of_rows(bundle, stage, kept, X, file.group, live.drift) for stage, kept in bundle.about.get("inputs", {}).items()]
     found = document_of(bundle, [judged(told, SEED)], drift, live)
     missing = [*found["missing"], *([] if _same(bundle, read) else [SEEN_BEFORE])]

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.schema import Schema
-from registry.models import Floats, Rows
+from registry.models import Floats
 from training.bootstrap import Metric, difference_noise, interval
 from training.capacity import capacity
 from training.choice import Sample
+from training.matrix import AnyRows
 from training.metrics import auc, average_precision, brier, ece, ece_of_perfect, lift_top_decile, log_loss, row_losses
 from training.segments import by_month, by_segment
 from training.worth import field_worth, segmentations
@@ -56,7 +57,7 @@ class Answers:
     p: Floats
     age: Floats
     beside: Mapping[str, Floats]
-    answer: Callable[[Rows], Floats]
+    answer: Callable[[AnyRows], Floats]
 
 
 def details(told: Answers, seed: int) -> dict[str, Any]:

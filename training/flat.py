@@ -104,7 +104,7 @@ def rows_of(dataset: Dataset, schema: Schema) -> Rows:
     """(n, p) in the order of the file. The timeline's features are the same in every row, so no model uses them."""
     cohort = cohort_of(dataset, schema)
     lead = positions(dataset.leads["lead_id"], pa.chunked_array([pa.array(cohort.lead_ids, pa.string())]))
-    return compute(schema, cohort.timeline, cohort.known, lead, np.zeros(lead.size, np.int64))
+    return compute(schema, cohort, lead, np.zeros(lead.size, np.int64))
 
 
 def _sample(X: Rows, file: FlatFile, seed: int) -> Sample:

@@ -10,12 +10,13 @@ import numpy as np
 from features.schema import Schema
 from features.timeline import Ints
 from registry.bundle import HopModel, sigmoid
-from registry.models import Floats, Model, Rows
+from registry.models import Floats, Model
 from training.calibration import Calibration, fit_calibrator
 from training.candidates import SIMPLEST_FIRST
 from training.choice import Choice, Sample, choose, fit
 from training.evaluation import Answers, details, in_parts, intervals, scores
 from training.gaps import blanks_of
+from training.matrix import AnyRows, asked
 from training.segments import deciles_inside
 from training.shift import UNTIMED, prior_shift
 from training.splits import Fold, Splits, random_split
@@ -45,7 +46,7 @@ class Task:
     sample: Sample
     age: Floats
     censored: int
-    population: Rows
+    population: AnyRows
 
     @property
     def order(self) -> Ints:
@@ -70,7 +71,7 @@ class ForwardTwin:
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
     probability: Floats
     beside: Mapping[str, Floats]
-    answer: Callable[[Rows], Floats]
+    answer: Callable[[AnyRows], Floats]
 
 
 def train_hop(task: Task, schema: Schema, seed: int, tell: Callable[[str], None], tuning: Tuning = NO_TUNING) -> tuple[HopModel, ForwardTwin]:
@@ -83,9 +84,9 @@ def train_hop(task: Task, schema: Schema, seed: int, tell: Callable[[str], None]
         twin, report, raw = _measure(task, choice, splits, schema, seed)
     with _timed(seconds, "refit", tell, f"{task.transition} from {task.stage}: refitting {choice.candidate} on everything"):
         model = fit(choice.candidate, choice.size, sample, seed)
-        asked = np.concatenate([choice.asked, twin.rows])
-        calibration = _calibration(task, asked, np.concatenate([choice.raw, raw]))
-        shift = prior_shift(sample, asked, calibration.ahead) if task.splits.cut else UNTIMED
+        rows = np.concatenate([choice.asked, twin.rows])
+        calibration = _calibration(task, rows, np.concatenate([choice.raw, raw]))
+        shift = prior_shift(sample, rows, calibration.ahead) if task.splits.cut else UNTIMED
     with _timed(seconds, "intervals", tell, f"{task.transition} from {task.stage}: refitting on resampled leads"):
         spread = fit_spread(choice, sample, _judged(sample, choice), seed, blanks_of(schema), shift.drift)
     report |= {"trials": choice.trials, "calibration": calibration.why, "importance": _importance(schema, model, sample.X), "seconds": seconds}
@@ -94,17 +95,17 @@ def train_hop(task: Task, schema: Schema, seed: int, tell: Callable[[str], None]
     return _with_population(hop, task.population), twin
 
 
-def _importance(schema: Schema, model: Model, X: Rows) -> list[dict[str, Any]]:
+def _importance(schema: Schema, model: Model, X: AnyRows) -> list[dict[str, Any]]:
     """Mean absolute effect in log-odds of everything that is told as one reason, largest first, on up to IMPORTANCE_ROWS landmarks."""
-    rows = X[:: max(1, len(X) // IMPORTANCE_ROWS)]
+    rows = np.asarray(X[:: max(1, len(X) // IMPORTANCE_ROWS)])
     effects = model.contributions(rows)[:, :-1]
     size = np.abs(np.add.reduceat(effects[:, schema.layout.order], schema.layout.starts, axis=1)).mean(axis=0)
     ranked = np.argsort(-size, kind="stable")
     return [{"feature": schema.groups[i][0], "effect": float(size[i])} for i in ranked if size[i] > 0]
 
 
-def _with_population(hop: HopModel, rows: Rows) -> HopModel:
-    ordered = np.sort(hop.probability(rows))
+def _with_population(hop: HopModel, rows: AnyRows) -> HopModel:
+    ordered = np.sort(asked(hop.probability, rows))
     if ordered.size > MOST_POPULATION:
         ordered = ordered[np.linspace(0, ordered.size - 1, MOST_POPULATION).round().astype(int)]
     return replace(hop, population=ordered)
@@ -113,7 +114,7 @@ def _with_population(hop: HopModel, rows: Rows) -> HopModel:
 def _measure(task: Task, choice: Choice, splits: Splits, schema: Schema, seed: int) -> tuple[ForwardTwin, dict[str, Any], Floats]:
     sample, test = task.sample, splits.test
     chosen = fit(choice.candidate, choice.size, sample.where(test.train), seed)
-    raw = chosen.raw_score(sample.X[test.validate])
+    raw = asked(chosen.raw_score, sample.X[test.validate])
     calibration = _calibration(task, choice.asked, choice.raw)
     calibrator = calibration.calibrator
     p = sigmoid(np.asarray(calibrator.logit(raw)))
@@ -140,8 +141,8 @@ def _measure(task: Task, choice: Choice, splits: Splits, schema: Schema, seed: i
         "random_split": _random(task, choice, seed),
     }
 
-    def answer(X: Rows) -> Floats:
-        return sigmoid(np.asarray(calibrator.logit(chosen.raw_score(X))))
+    def answer(X: AnyRows) -> Floats:
+        return sigmoid(np.asarray(calibrator.logit(asked(chosen.raw_score, X))))
 
     told = Answers(measured, p, age, beside, answer)
     if not task.ahead and test.train.any():
@@ -154,13 +155,13 @@ def _baselines(sample: Sample, test: Fold, choice: Choice, seed: int) -> dict[st
     """What each baseline, fitted before the test, says on it."""
     measured, before = sample.where(test.validate), sample.where(test.train)
     names = [name for name in SIMPLEST_FIRST if name != "lightgbm" or (choice.candidate != "lightgbm" and choice.size.trees)]
-    return {name: sigmoid(fit(name, choice.size, before, seed).raw_score(measured.X)) for name in names}
+    return {name: sigmoid(asked(fit(name, choice.size, before, seed).raw_score, measured.X)) for name in names}
 
 
 def _random(task: Task, choice: Choice, seed: int) -> dict[str, Any]:
     sample, fold = task.sample, random_split(task.sample.lead, seed)
     model = fit(choice.candidate, choice.size.coarse(), sample.where(fold.train), seed)
-    found = scores(sample.where(fold.validate), sigmoid(model.raw_score(sample.X[fold.validate])))
+    found = scores(sample.where(fold.validate), sigmoid(asked(model.raw_score, sample.X[fold.validate])))
     return found | {"warning": IN_TIME if task.splits.cut else OUT_OF_TIME}
 
 
@@ -176,8 +177,9 @@ def _interval_check(task: Task, choice: Choice, calibration: Calibration, chosen
     drift = prior_shift(sample, choice.asked, calibration.ahead).drift if task.splits.cut and choice.asked.size else 0.0
     spread = fit_spread(choice, sample.where(test.train), _judged(sample, choice), seed, blanks_of(schema), drift, REFITS_TO_CHECK)
     twin = HopModel(task.stage, task.transition, task.horizon_days, chosen, calibration.calibrator, spread, np.zeros(0), {})
-    low, high = twin.interval(measured.X, chosen.raw_score(measured.X))
-    return deciles_inside(measured.y.astype(np.float64), twin.probability(measured.X), low, high, measured.lead, seed)
+    told = asked(lambda X: np.stack([*twin.interval(X, chosen.raw_score(X)), twin.probability(X)], axis=1), measured.X)
+    low, high, p = told.T
+    return deciles_inside(measured.y.astype(np.float64), p, low, high, measured.lead, seed)
 
 
 def _calibration(task: Task, asked: np.ndarray[tuple[int], np.dtype[np.int64]], raw: Floats) -> Calibration:

@@ -12,8 +12,9 @@ from data.contract import DAY, is_placeholder
 from data.dataset import Dataset
 from features.attributes import OTHER, Attribute
 from features.numbers import number
+from features.rows import Cohort
 from features.schema import Schema
-from features.tables import Cohort, ints, positions
+from features.tables import ints, positions
 from features.timeline import Ints, Timeline
 from features.titles import FUNCTIONS, parse_title
 from registry.profile import SENIORITIES, Kind, Profile, Trait, Value

@@ -39,7 +39,7 @@ def event_leaks(schema: Schema, timeline: Timeline, path: Sequence[int], funnel:
 def _echoes(schema: Schema, timeline: Timeline, owner: Ints, entered: Ints, *, last: bool) -> Iterator[tuple[str, str]]:
     at = entered[owner]
     reached, size = at != NEVER, len(schema.types)
-    kind = timeline.event_type.astype(np.int64)
+    kind = timeline.event_type.astype(np.int64) // schema.kinds_per_type
     known = kind >= 0
     follows = reached & (timeline.event_time >= at)
     since = timeline.event_time - np.where(follows, at, timeline.event_time)

@@ -43,11 +43,12 @@ class Group:
 
 
 def fields_of_leads(dataset: Dataset, lead_ids: Sequence[str]) -> Iterator[Field]:
-    """All fields that may become features. No history says since when a lead has its account, and many CRMs make one as they convert the lead."""
+    """All fields that may become features, and the account itself, from which follows what colleagues did. What is known of an account counts as
+    undated: many CRMs make one as they convert the lead."""
     lead = positions(pa.chunked_array([pa.array(lead_ids, pa.string())]), dataset.leads["lead_id"])
     account = positions(dataset.leads["account_id"].take(array(lead)), dataset.accounts["account_id"])
     for table, rows, row in (("lead", dataset.leads, lead), ("account", dataset.accounts, account)):
-        for name in sorted(set(rows.column_names) - RESERVED[table]):
+        for name in sorted(set(rows.column_names) - RESERVED[table] | ({"account_id"} if table == "lead" else set())):
             filled = np.append(as_mask(rows[name].is_valid()), False)
             yield Field(f"{table}.{name}", filled[row], _undated(dataset, name)[row] if table == "lead" else np.ones(len(row), bool))
 

@@ -7,11 +7,11 @@ import lightgbm
 import numpy as np
 
 from data.arrow import Mask
-from features.schema import Schema
+from features.schema import ACCOUNT, Schema
 from features.timeline import Ints
 from training.bootstrap import lead_bootstrap
-from training.candidates import useful_columns
 from training.choice import Sample
+from training.matrix import useful_columns
 from training.metrics import Floats, auc
 
 MOST_ROWS = 10_000
@@ -37,10 +37,11 @@ PARAMETERS: dict[str, Any] = {
 
 
 def fields_of(schema: Schema) -> Mapping[str, Ints]:
-    """Which columns of a row each field makes: attributes by what they read first ("lead.industry"), event types as "event.webinar"."""
+    """Which columns of a row each field makes: attributes by what they read first ("lead.industry"), event types as "event.webinar", and what
+    colleagues did, which is known of those who have an account, as "lead.account_id"."""
     found: dict[str, list[int]] = {}
     for i, feature in enumerate(schema.features):
-        found.setdefault(f"event.{feature.slot}", []).append(i)
+        found.setdefault(f"event.{feature.slot}" if i < schema.swept else ACCOUNT, []).append(i)
     at = len(schema.features)
     for attribute in schema.attributes:
         width = len(attribute.columns)
@@ -58,9 +59,10 @@ class Trial:
         """`train_rows` (m,): the rows before the test; no other is looked at."""
         before = sample.where(train_rows)
         self.sample = before.where(some_leads(before.lead, seed))
+        self.X = np.asarray(self.sample.X)
         self.fields = fields_of(schema)
         self.seed = seed
-        self._useful = frozenset(int(c) for c in useful_columns(self.sample.X)) if self.sample.y.size else frozenset[int]()
+        self._useful = frozenset(int(c) for c in useful_columns(self.X)) if self.sample.y.size else frozenset[int]()
         self._folds = list(_folds(self.sample, seed))
         self._answers: dict[frozenset[int], Floats] = {}
         self.asked = np.concatenate([np.flatnonzero(validate) for _, validate in self._folds]) if self._folds else np.zeros(0, np.int64)
@@ -93,8 +95,8 @@ class Trial:
     def _answered(self, columns: Ints, train: Mask, validate: Mask) -> Floats:
         if not columns.size:
             return np.zeros(int(validate.sum()))
-        booster = _grown(self.sample.X[np.ix_(train, columns)], self.sample.y[train], self.seed)
-        return np.asarray(booster.predict(self.sample.X[np.ix_(validate, columns)], raw_score=True), np.float64)
+        booster = _grown(self.X[np.ix_(train, columns)], self.sample.y[train], self.seed)
+        return np.asarray(booster.predict(self.X[np.ix_(validate, columns)], raw_score=True), np.float64)
 
     def noise(self, more: frozenset[int], fewer: frozenset[int]) -> float:
         """Standard error of the difference between two AUCs, with leads resampled."""
@@ -105,10 +107,10 @@ class Trial:
 
     def worth(self, without: Collection[str] = ()) -> dict[str, float]:
         """Share of the gain that each field has in a model of all fields but those `without`."""
-        gain, columns = np.zeros(self.sample.X.shape[1]), np.array(sorted(self.columns(without)), np.int64)
+        gain, columns = np.zeros(self.X.shape[1]), np.array(sorted(self.columns(without)), np.int64)
         for train, _ in self._folds:
             if columns.size:
-                gain[columns] += _grown(self.sample.X[np.ix_(train, columns)], self.sample.y[train], self.seed).feature_importance("gain")
+                gain[columns] += _grown(self.X[np.ix_(train, columns)], self.sample.y[train], self.seed).feature_importance("gain")
         total = gain.sum() or 1.0
         return {name: float(gain[indices].sum() / total) for name, indices in self.fields.items()}
 

@@ -11,9 +11,9 @@ from data.contract import DAY, RESERVED
 from data.dataset import Dataset
 from data.funnel import Funnel
 from features.discovery import LeftOut
-from features.rows import compute
-from features.schema import Schema
-from features.tables import Cohort, positions
+from features.rows import Cohort, compute
+from features.schema import ACCOUNT, Schema
+from features.tables import positions
 from training.choice import Sample
 from training.labels import Hop, outcome
 from training.landmarks import landmarks
@@ -67,12 +67,13 @@ def find_leaks(studied: Studied, funnel: Funnel, seed: int = 0) -> tuple[Leak, .
 def _looked_at(studied: Studied) -> set[str]:
     """The columns that are used or that only their values keep out: neither personal data nor what funnel.toml leaves out."""
     only_by_values = {c.column for c in studied.left_out if not c.why.startswith(("personal data", "left out by funnel.toml"))}
-    return (set(studied.schema.used) | only_by_values) - {f"{table}.{name}" for table, names in RESERVED.items() for name in names}
+    reserved = {f"{table}.{name}" for table, names in RESERVED.items() for name in names}
+    return (set(studied.schema.used) | only_by_values) - reserved | ({ACCOUNT} if studied.schema.colleagues else set())
 
 
 def _suspects(studied: Studied, groups: Sequence[Group], funnel: Funnel) -> Iterator[Leak]:
     """By columns: of leads, of accounts, and of the entities that are no attributes."""
-    dataset, looked_at = studied.dataset, _looked_at(studied)
+    dataset, looked_at = studied.dataset, _looked_at(studied) - {ACCOUNT}
     ids = pa.chunked_array([pa.array(studied.cohort.lead_ids, pa.string())])
     leads = dataset.leads.take(array(positions(ids, dataset.leads["lead_id"])))
     converted = groups[0].members.astype(np.int8) if len(studied.path) > 1 else np.zeros(leads.num_rows, np.int8)
@@ -93,7 +94,7 @@ def _trial(studied: Studied, hop: Hop, seed: int) -> Iterator[Trial]:
     rows = rows[forward_splits(marks.as_of[rows], hop.horizon_days * DAY).test.train]
     rows = rows[some_leads(marks.lead[rows], seed)]
     lead, as_of = marks.lead[rows], marks.as_of[rows]
-    X = compute(studied.schema, timeline, studied.cohort.known, lead, as_of)
+    X = compute(studied.schema, studied.cohort, lead, as_of)
     trial = Trial(studied.schema, Sample(X, labels.y[rows], lead, as_of), np.ones(rows.size, bool), seed)
     if trial.enough:
         yield trial
@@ -112,7 +113,7 @@ def _merged(told: Iterable[Leak]) -> Iterator[Leak]:
 
 def _as_used(leak: Leak, schema: Schema) -> Leak:
     """A column that makes no feature is not kept, whatever one thinks of it."""
-    used = leak.column in schema.used or leak.column.startswith("event.")
+    used = leak.column in schema.used or leak.column.startswith("event.") or (leak.column == ACCOUNT and schema.colleagues)
     return leak if used else replace(leak, kept=False)
 
 

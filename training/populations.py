@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.funnel import Drift
-from features.rows import Rows, compute
+from features.rows import Cohort
 from features.schema import Schema
-from features.tables import Cohort
 from features.timeline import Ints
 from registry.bundle import Bundle, HopModel
 from training.drift import Shift, input_shifts, reference, score_shifts
 from training.landmarks import weekly_snapshots
+from training.matrix import AnyRows, Matrix, RowsOf, rows_of
 
 POPULATION_WEEKS = 13
 
@@ -27,12 +27,12 @@ class StageDrift:
     drifted_weight: float
 
 
-def open_leads(cohort: Cohort, schema: Schema, stage: str, data_end: int, since: int = -1) -> tuple[Rows, Ints]:
+def open_leads(cohort: Cohort, schema: Schema, stage: str, data_end: int, since: int = -1, computed: RowsOf = rows_of) -> tuple[Matrix, Ints]:
     """Rows (n, p) of the leads that stood in `stage` on the Mondays of the last POPULATION_WEEKS weeks before data_end, but after `since` (micros);
     and the index of each row's lead."""
     marks = weekly_snapshots(cohort.timeline, schema.stage_code(stage), data_end, POPULATION_WEEKS)
     marks = marks.where(marks.as_of > since)
-    return compute(schema, cohort.timeline, cohort.known, marks.lead, marks.as_of), marks.lead
+    return computed(schema, cohort, marks.lead, marks.as_of), marks.lead
 
 
 def open_a_week(cohort: Cohort, schema: Schema, stages: Sequence[str], data_end: int) -> dict[str, float]:
@@ -44,11 +44,11 @@ def open_a_week(cohort: Cohort, schema: Schema, stages: Sequence[str], data_end:
     return found
 
 
-def references(cohort: Cohort, schema: Schema, hops: Sequence[HopModel], data_end: int) -> dict[str, Any]:
+def references(cohort: Cohort, schema: Schema, hops: Sequence[HopModel], data_end: int, computed: RowsOf = rows_of) -> dict[str, Any]:
     """What a bundle keeps of its population, by stage: see `training.drift.reference`."""
     found = {}
     for stage in dict.fromkeys(hop.stage for hop in hops):
-        X, lead = open_leads(cohort, schema, stage, data_end)
+        X, lead = open_leads(cohort, schema, stage, data_end, computed=computed)
         found[stage] = reference(schema, [hop for hop in hops if hop.stage == stage], X, lead)
     return found
 
@@ -59,7 +59,7 @@ def drift_of(bundle: Bundle, cohort: Cohort, data_end: int, since: int, limits: 
         yield drift_of_rows(bundle, stage, kept, *open_leads(cohort, bundle.schema, stage, data_end, since), limits)
 
 
-def drift_of_rows(bundle: Bundle, stage: str, kept: Mapping[str, Any], X: Rows, lead: Ints, limits: Drift) -> StageDrift:
+def drift_of_rows(bundle: Bundle, stage: str, kept: Mapping[str, Any], X: AnyRows, lead: Ints, limits: Drift) -> StageDrift:
     """The same of rows that are at hand."""
     hops = bundle.hops_from(stage)
     inputs = input_shifts(kept, bundle.schema, X, lead, limits)

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from features.timeline import Ints
-from registry.models import Rows
 from training.bootstrap import interval
 from training.hop import ForwardTwin
 from training.labels import Outcome
 from training.landmarks import Landmarks
+from training.matrix import AnyRows
 
 
-def reached(twins: Sequence[ForwardTwin], X: Rows, labels: Outcome, marks: Landmarks, since: int, seed: int) -> dict[str, Any] | None:
+def reached(twins: Sequence[ForwardTwin], X: AnyRows, labels: Outcome, marks: Landmarks, since: int, seed: int) -> dict[str, Any] | None:
     """Mean of the product of the twins' answers, nearest hop first, beside the share that made every hop in time: of all landmarks from `since`
     (micros; the latest instant at which one of the twins' tests begins) whose horizons are all over. `labels` are those of the last hop. `observed`
     has a 90 % lead-bootstrap interval. None where nothing is ripe."""

@@ -11,9 +11,9 @@ from data.contract import DAY, DataError, format_instant, parse_instant
 from data.dataset import Dataset
 from data.funnel import Funnel
 from features.discovery import LeftOut, discover
-from features.rows import Rows, compute
+from features.rows import Cohort
 from features.schema import Schema
-from features.tables import Cohort, cohort_of, ints
+from features.tables import cohort_of, ints
 from features.timeline import Ints, Timeline
 from registry.bundle import Bundle, HopModel, transitions
 from training.choice import MIN_CONVERTED_LEADS, Sample
@@ -24,6 +24,7 @@ from training.icp import learn_profile
 from training.labels import Hop, Outcome, outcome, path, time_to_leave
 from training.landmarks import Landmarks, landmarks, weekly_snapshots
 from training.leaks import Leak, Studied, find_leaks, without_events
+from training.matrix import AnyRows, RowsOf, rows_of
 from training.populations import POPULATION_WEEKS, open_a_week, references
 from training.pseudonyms import pseudonyms
 from training.reach import reached
@@ -44,15 +45,24 @@ class Trained:
     forward: pa.Table
 
 
-def train(dataset: Dataset, funnel: Funnel, trained_at: int, seed: int = 0, tell: Tell = lambda _: None, tuning: Tuning = NO_TUNING) -> Trained:
-    """Trains every hop of the funnel. Raises DataError where no hop has enough evidence; `tell` hears what is being done."""
+def train(
+    dataset: Dataset,
+    funnel: Funnel,
+    trained_at: int,
+    seed: int = 0,
+    tell: Tell = lambda _: None,
+    tuning: Tuning = NO_TUNING,
+    computed: RowsOf = rows_of,
+) -> Trained:
+    """Trains every hop of the funnel. Raises DataError where no hop has enough evidence; `tell` hears what is being done, `computed` makes the rows
+    that are learned from: here, or on a cluster."""
     tell("finding event types, attributes and leaks")
     studied, horizons = study(dataset, funnel)
     leaks = find_leaks(studied, funnel, seed)
     schema, left_out, cohort = _without_proven(studied, funnel, leaks)
     stood, data_end = studied.path, studied.data_end
     names = tuple(funnel.stages[code] for code in stood)
-    found = list(_hops(cohort, schema, stood, names, horizons, data_end, seed, tell, tuning))
+    found = list(_hops(cohort, schema, stood, names, horizons, data_end, seed, tell, tuning, computed))
     hops = tuple(hop for hop, _ in found if hop is not None)
     absent = [told for hop, told in found if hop is None and isinstance(told, dict)]
     if not hops:
@@ -61,7 +71,7 @@ def train(dataset: Dataset, funnel: Funnel, trained_at: int, seed: int = 0, tell
         "trials": [hop.evaluation["trials"] for hop in hops],
         "left_out": [{"column": c.column, "why": c.why} for c in left_out],
         "leaks": [leak.document() for leak in leaks],
-        "inputs": references(cohort, schema, hops, data_end),
+        "inputs": references(cohort, schema, hops, data_end, computed),
         "open_leads": open_a_week(cohort, schema, names[:-1], data_end),
         "icp": learn_profile(dataset, schema, cohort, stood, leaks, data_end, seed).document(),
         "absent": {told["stage"]: told["absent"] for told in absent if told["transition"].startswith(f"{told['stage']}->")},
@@ -122,6 +132,7 @@ def _hops(
     seed: int,
     tell: Tell,
     tuning: Tuning,
+    computed: RowsOf,
 ) -> Iterator[tuple[HopModel | None, pa.Table | dict[str, Any]]]:
     """(model, its twin's answers), or (None, why it is absent), for every stage and every hop from it on."""
     steps = transitions(names)
@@ -131,9 +142,9 @@ def _hops(
     for first, stage in enumerate(names[:-1]):
         tell(f"computing the landmarks of {stage}")
         marks = landmarks(cohort.timeline, stood[first], data_end)
-        X = compute(schema, cohort.timeline, cohort.known, marks.lead, marks.as_of)
+        X = computed(schema, cohort, marks.lead, marks.as_of)
         recent = weekly_snapshots(cohort.timeline, stood[first], data_end, POPULATION_WEEKS)
-        population = compute(schema, cohort.timeline, cohort.known, recent.lead, recent.as_of)
+        population = computed(schema, cohort, recent.lead, recent.as_of)
         _, entered = cohort.timeline.standing(marks.lead, marks.as_of)
         twins, cut = list[ForwardTwin](), 0
         for last in range(first, len(steps)):
@@ -162,10 +173,10 @@ def _task(
     horizon: Horizon,
     chain: Sequence[Hop],
     marks: Landmarks,
-    X: Rows,
+    X: AnyRows,
     labels: Outcome,
     age: Ints,
-    population: Rows,
+    population: AnyRows,
     seed: int,
 ) -> Task:
     counts = labels.counts

@@ -7,9 +7,11 @@ import numpy as np
 
 from registry.models import Boosted, Constant, Floats, Model, Rows
 from training.bootstrap import lead_bootstrap
-from training.candidates import SIMPLEST_FIRST, TREE_PARAMETERS, TreeGrower, TreeSize, fit_base_rate, fit_logistic, useful_columns
+from training.candidates import MOST_ROWS as MOST_FITTED
+from training.candidates import SIMPLEST_FIRST, TREE_PARAMETERS, TreeSize, fit_base_rate, fit_logistic, grower_of
 from training.choice import Choice, Sample, fit
 from training.gaps import Blank, left_open, with_gaps
+from training.matrix import useful_columns
 from training.points import fit_points
 
 REFITS, REFITS_TO_CHECK = 12, 5
@@ -48,7 +50,7 @@ def fit_spread(
     refits' squares are divided by two less than there are refits: it is the logarithm that is learned, whose mean is then right for few and for many.
     """
     rng = np.random.default_rng(seed)
-    rows = sample.X[rng.permutation(sample.y.size)[:MOST_ROWS]]
+    rows = np.asarray(sample.X[rng.permutation(sample.y.size)[:MOST_ROWS]])
     copies = min(MOST_COPIES, -(-LEAST_COPIED // max(len(rows), 1))) if blanks else 0
     X = np.concatenate([rows, *(with_gaps(rows, blanks, rng) for _ in range(copies))])
     refits = list(_refits(choice.candidate, choice.size, sample, seed, count))
@@ -82,16 +84,18 @@ def _rivalry(choice: Choice, judged: int, sample: Sample, X: Rows, own: Floats, 
 
 
 def _refits(candidate: str, size: TreeSize, sample: Sample, seed: int, count: int) -> Iterator[Model]:
-    grower = TreeGrower(sample.X, sample.y, seed) if candidate == "lightgbm" else None
-    for i, weight in enumerate(lead_bootstrap(sample.lead, count, seed)):
+    """Of trees on all rows; of a regression or rule on those that it learns from, so that the spread is theirs."""
+    grower = grower_of(sample.X, sample.y, seed) if candidate == "lightgbm" else None
+    some = sample.part(MOST_FITTED) if candidate in ("logistic", "points") else sample
+    for i, weight in enumerate(lead_bootstrap(some.lead, count, seed)):
         drawn = weight > 0
         if grower is not None:
             yield grower.grow(weight.astype(np.float64), size.scaled(sample.y.size).coarse(), offset=i + 1)
         elif candidate == "logistic":
-            yield fit_logistic(sample.X[drawn], sample.y[drawn], weight[drawn].astype(np.float64), size.strength)
+            yield fit_logistic(np.asarray(some.X[drawn]), some.y[drawn], weight[drawn].astype(np.float64), size.strength)
         elif candidate == "points":
             rows = np.repeat(np.arange(weight.size), weight)
-            yield fit_points(sample.X[rows], sample.y[rows])
+            yield fit_points(np.asarray(some.X[rows]), some.y[rows])
         else:
             yield fit_base_rate(sample.y, weight.astype(np.float64))
 

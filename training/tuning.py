@@ -5,8 +5,9 @@ decides only how many there are, and the same number of them gives the same answ
 """
 
 import hashlib
+import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -141,9 +142,9 @@ class Journal:
         beside.replace(self.path)
 
 
-def digest(*parts: bytes | memoryview) -> str:
+def digest(parts: Iterable[bytes | memoryview]) -> str:
     """A name for all that a trial's loss depends on."""
     found = hashlib.sha256()
-    for part in (*parts, repr((sorted(SPACE.items()), optuna.__version__, lightgbm.__version__)).encode()):
+    for part in itertools.chain(parts, [repr((sorted(SPACE.items()), optuna.__version__, lightgbm.__version__)).encode()]):
         found.update(part)
     return found.hexdigest()[:32]

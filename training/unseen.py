@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from features.rows import compute
-from features.tables import Cohort
+from features.rows import Cohort
 from registry.bundle import Bundle, HopModel, transitions
 from registry.models import Floats
 from training.choice import Sample
 from training.labels import Hop, outcome
 from training.landmarks import landmarks
+from training.matrix import asked, rows_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def unseen(bundle: Bundle, cohort: Cohort, since: int, data_end: int) -> Iterato
             continue
         marks = landmarks(cohort.timeline, code(stage), data_end)
         marks = marks.where(marks.as_of > since)
-        X = compute(bundle.schema, cohort.timeline, cohort.known, marks.lead, marks.as_of)
+        X = rows_of(bundle.schema, cohort, marks.lead, marks.as_of)
         steps = dict(zip(transitions(bundle.path), bundle.path[1:], strict=True))
         chain: list[Hop] = []
         standing = stage
@@ -42,4 +42,4 @@ def unseen(bundle: Bundle, cohort: Cohort, since: int, data_end: int) -> Iterato
             labels = outcome(cohort.timeline, chain, marks.lead, marks.as_of, data_end)
             rows = labels.counts
             sample = Sample(X[rows], labels.y[rows], marks.lead[rows], marks.as_of[rows])
-            yield Unseen(hop, sample, hop.probability(sample.X), int((~labels.ripe).sum()))
+            yield Unseen(hop, sample, asked(hop.probability, sample.X), int((~labels.ripe).sum()))

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from data.contract import DataError
 from data.dataset import read_dataset
 from data.funnel import Funnel
+from data.partitioning_keys import warm as warm_partitioning
 from data.sample import write_sample
 from training.run import train
 
@@ -16,6 +17,7 @@ LEADS = 40
 
 def warm() -> None:
     """A sample of LEADS leads, its truth, its features and its labels: a second where the cache is warm, half a minute where it is not."""
+    warm_partitioning()
     funnel = Funnel()
     with TemporaryDirectory() as folder:
         write_sample(Path(folder) / "world", LEADS)

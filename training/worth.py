@@ -11,10 +11,25 @@ from features.schema import Schema
 from registry.models import Floats, Rows
 from training.bootstrap import difference_noise
 from training.choice import Sample
+from training.matrix import AnyRows, columns
 from training.metrics import row_losses
 
 MOST_ROWS = 4_000
-STAGE_OPS = frozenset({"tenure", "time_in_stage", "time_before_stage", "entries", "exits", "returns", "entry_hour", "entry_weekday"})
+STAGE_OPS = frozenset(
+    {
+        "tenure",
+        "time_in_stage",
+        "time_before_stage",
+        "entries",
+        "exits",
+        "returns",
+        "furthest",
+        "since_exit",
+        "days_out",
+        "entry_hour",
+        "entry_weekday",
+    }
+)
 GROUP_LABELS = {"all": "Activity of any kind", "inbound": "Activity by the lead", "outbound": "Outreach to the lead"}
 
 
@@ -31,7 +46,7 @@ class Field:
 def fields(schema: Schema) -> tuple[Field, ...]:
     """Every column of the schema belongs to exactly one field."""
     phrases = {t.name: t.phrase for t in schema.types} | GROUP_LABELS
-    named = [(_slot(f, phrases), f.level) for f in schema.features]
+    named = [(_slot(f, phrases) if i < schema.swept else "Colleagues at the account", f.level) for i, f in enumerate(schema.features)]
     named += [(a.label, a.level) for a in schema.attributes for _ in a.columns]
     of: dict[str, list[int]] = {}
     for index, (label, _) in enumerate(named):
@@ -50,12 +65,13 @@ def field_worth(sample: Sample, p: Floats, schema: Schema, answer: Callable[[Row
     values are dealt out to other landmarks at random (nats a landmark, with the lead-clustered standard error). Fields that tell the same share
     their worth: dealing out one leaves the others. On up to MOST_ROWS landmarks; a field the model never asks costs exactly 0 and is left out."""
     some = np.arange(0, len(p), max(1, -(-len(p) // MOST_ROWS)))
-    X, y, lead, known = sample.X[some], sample.y[some].astype(np.float64), sample.lead[some], row_losses(sample.y[some].astype(np.float64), p[some])
+    X, y, lead = np.asarray(sample.X[some]), sample.y[some].astype(np.float64), sample.lead[some]
+    known = row_losses(y, p[some])
     found = []
     for number, field in enumerate(fields(schema)):
         dealt = X.copy()
-        columns = list(field.columns)
-        dealt[:, columns] = X[np.random.default_rng([seed, number]).permutation(len(some))][:, columns]
+        mine = list(field.columns)
+        dealt[:, mine] = X[np.random.default_rng([seed, number]).permutation(len(some))][:, mine]
         said = answer(dealt)
         if np.array_equal(said, p[some]):
             continue
@@ -64,15 +80,14 @@ def field_worth(sample: Sample, p: Floats, schema: Schema, answer: Callable[[Row
     return sorted(found, key=lambda told: (-told["cost"], told["field"]))
 
 
-def segmentations(schema: Schema, X: Rows, most: int = 4) -> dict[str, "np.ndarray[tuple[int], np.dtype[np.object_]]"]:
+def segmentations(schema: Schema, X: AnyRows, most: int = 4) -> dict[str, "np.ndarray[tuple[int], np.dtype[np.object_]]"]:
     """The attributes by which a team looks at its leads, as names of levels (m,) for each: categories with their levels, most evenly spread first."""
     names = {column.name: index for index, column in enumerate(schema.columns)}
+    told = {a.label: [(c[0].partition("=")[2], names[c[0]]) for c in a.columns if "=" in c[0]] for a in schema.attributes if a.kind == "category"}
+    of = {label: levels for label, levels in told.items() if len(levels) > 1}
     found = {}
-    for attribute in schema.attributes:
-        levels = [(name.partition("=")[2], names[name]) for name, *_ in attribute.columns if "=" in name]
-        if attribute.kind == "category" and len(levels) > 1:
-            held = X[:, [index for _, index in levels]]
-            found[attribute.label] = np.array([level for level, _ in levels], dtype=object)[held.argmax(axis=1)]
+    for (label, levels), held in zip(of.items(), columns(X, [[index for _, index in levels] for levels in of.values()]), strict=True):
+        found[label] = np.array([level for level, _ in levels], dtype=object)[held.argmax(axis=1)]
     ranked = sorted(found, key=lambda label: (-_entropy(found[label]), label))
     return {label: found[label] for label in ranked[:most]}
 

@@ -11,7 +11,7 @@ from data.contract import DataError
 
 __all__ = ["HEAD", "upgrade", "version_of"]
 
-HEAD = "0004"
+HEAD = "0005"
 _BEFORE_MIGRATIONS = "0001"
 
 

@@ -56,7 +56,8 @@ async def _put_account(request: Request, service: Service) -> Response:
 
 
 async def _add_events(request: Request, service: Service) -> Response:
-    return await _ingested(_of_many, await _sent(request, service), rows.EVENTS, partial(add_events, service.store))
+    put = partial(_put_events, service.store, service.champion.minds_colleagues)
+    return await _ingested(_of_many, await _sent(request, service), rows.EVENTS, put)
 
 
 async def _add_stages(request: Request, service: Service) -> Response:
@@ -66,6 +67,10 @@ async def _add_stages(request: Request, service: Service) -> Response:
 
 async def _put_deals(request: Request, service: Service) -> Response:
     return await _ingested(_of_many, await _sent(request, service), rows.DEALS, partial(put_deals, service.store))
+
+
+def _put_events(store: Store, with_colleagues: bool, items: Sequence[Row], now: int, quiet: bool) -> Sequence[Outcome]:
+    return add_events(store, items, now, quiet, with_colleagues)
 
 
 def _put_stages(store: Store, funnel: Funnel, items: Sequence[Row], now: int, quiet: bool) -> Sequence[Outcome]:

@@ -15,6 +15,7 @@ from data.queue_pages import row_of
 from serving import terms
 from serving.calls.leads import held_on
 from serving.calls.ledger import explained_history, lead_id_of
+from serving.colleagues import Around, around, request_of
 from serving.errors import ServiceError
 from serving.pages import what_if
 from serving.pages.frame import Page, Visit
@@ -22,7 +23,6 @@ from serving.pages.overriding import SAYINGS, SCOPE, reason_told, say
 from serving.pages.queue import address_of, back_of, lead_after
 from serving.pages.resemblance import resemblance
 from serving.pages.timeline import Timeline
-from serving.rescoring import request_of
 from serving.retelling import answer_in, schema_of, stored
 from serving.retrospect import Moment, along
 from serving.routes import Service
@@ -62,7 +62,8 @@ def _read(service: Service, id: str, words: Words, back: str) -> Known:
     row = row_of(service.store, lead_id, now)
     facts = facts_of(service.store, [lead_id]).get(lead_id)
     scorer, schema = service.champion.take().scorer if service.champion.ready else None, schema_of(service.champion)
-    answer = _fresh(scorer, facts, now, words) if row is None else stored(row["answer"], schema, words)
+    others = None if scorer is None else around(service.store, [lead_id], scorer.bundle.schema)
+    answer = _fresh(scorer, facts, others, now, words) if row is None else stored(row["answer"], schema, words)
     return Known(
         lead_id,
         held,
@@ -70,7 +71,7 @@ def _read(service: Service, id: str, words: Words, back: str) -> Known:
         row,
         _whole(answer),
         row is None and answer is not None,
-        [] if facts is None or scorer is None else along(scorer, facts, held["changes"], now),
+        [] if facts is None or scorer is None else along(scorer, facts, others, held["changes"], now),
         explained_history(service, lead_id, HISTORY_SHOWN, words)["items"],
         facts,
         scorer,
@@ -79,12 +80,12 @@ def _read(service: Service, id: str, words: Words, back: str) -> Known:
     )
 
 
-def _fresh(scorer: Scorer | None, facts: Facts | None, now: int, words: Words) -> Mapping[str, Any] | None:
+def _fresh(scorer: Scorer | None, facts: Facts | None, others: Around | None, now: int, words: Words) -> Mapping[str, Any] | None:
     """What would be answered now, told to nobody else; None where the lead can't be scored."""
     if scorer is None or facts is None:
         return None
     try:
-        return answer_in(scorer.answer(request_of(facts), now), scorer.bundle.schema, words)
+        return answer_in(scorer.answer(request_of(facts, others), now), scorer.bundle.schema, words)
     except ServiceError:
         return None
 
@@ -182,16 +183,16 @@ async def _say(visit: Visit) -> Response:
 
 
 async def _what_if(visit: Visit) -> Response:
-    scorer, facts = await asyncio.to_thread(_read_facts, visit.service, visit.parameters["lead_id"])
-    compared = await asyncio.to_thread(what_if.compared, scorer, facts, visit.form, visit.service.now(), visit.words)
+    read = await asyncio.to_thread(_read_facts, visit.service, visit.parameters["lead_id"])
+    compared = await asyncio.to_thread(what_if.compared, *read, visit.form, visit.service.now(), visit.words)
     context = _shared(visit) | {"compared": compared, "address": address_of(visit.parameters["lead_id"])}
     return visit.fragment("_what_if.html", **context) if visit.by_htmx else visit.page("what_if.html", **context)
 
 
-def _read_facts(service: Service, id: str) -> tuple[Scorer, Facts]:
+def _read_facts(service: Service, id: str) -> tuple[Scorer, Facts, Around | None]:
     """Blocking. Raises UnknownLead, Erased, NoChampion, NotReady."""
-    lead_id = lead_id_of(service.store, id)
-    return service.champion.take().scorer, facts_of(service.store, [lead_id])[lead_id]
+    lead_id, scorer = lead_id_of(service.store, id), service.champion.take().scorer
+    return scorer, facts_of(service.store, [lead_id])[lead_id], around(service.store, [lead_id], scorer.bundle.schema)
 
 
 PAGES = (

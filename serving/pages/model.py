@@ -48,9 +48,13 @@ async def _ask_to_promote(visit: Visit) -> Response:
 
 
 async def _promote(visit: Visit) -> Response:
+    """In place of the champion that was shown; where the champion has changed since, it is asked again."""
     reason = visit.form.get("reason", "").strip()
     if len(reason) > LONGEST_REASON:
         raise MalformedBody(f"reason must have at most {LONGEST_REASON} characters. Say it shorter.")
+    champion = (await _standing(visit))["champion"]
+    if visit.form.get("instead_of") != (champion["version"] if champion else ""):
+        raise Conflict("another model serves since this page was loaded. Look at the page of the model again before you promote.")
     moved = await promoted(visit.service, visit.parameters["version"], reason or f"promoted by {requested_by(visit.caller)}")
     return await _back(visit, moved["version"])
 

@@ -9,11 +9,11 @@ from data.facts import Facts
 from features.attributes import Attribute
 from registry.bundle import Bundle
 from serving import terms
+from serving.colleagues import Around, request_of
 from serving.contract import MAX_TEXT, ScoreRequest
 from serving.errors import MalformedBody
 from serving.explained import moved
 from serving.replay import row_of
-from serving.rescoring import request_of
 from serving.retelling import moved_in
 from serving.scorer import Scorer
 from serving.words import Words
@@ -71,10 +71,10 @@ def _value(facts: Facts, column: str) -> str:
     return canonical((facts.lead if table == "lead" else facts.account).get(name)) or ""
 
 
-def compared(scorer: Scorer, facts: Facts, form: Mapping[str, str], now: int, words: Words) -> Comparison:
+def compared(scorer: Scorer, facts: Facts, others: Around | None, form: Mapping[str, str], now: int, words: Words) -> Comparison:
     """The lead as it is, and as the form would have it: fields that differ are changed, an emptied one is unknown, and an `event` happens at `now`
     (micros). Raises MalformedBody for a type of event that the model does not know, and what scoring refuses."""
-    asked = request_of(facts).model_copy(update={"as_of": now})
+    asked = request_of(facts, others).model_copy(update={"as_of": now})
     before, was = scorer.score(asked, now, source="request")
     after, became = scorer.score(_changed(asked, scorer.bundle, facts, form, now), now, source="request")
     told = moved(scorer.bundle, was.stage, row_of(was, scorer.bundle), became.stage, row_of(became, scorer.bundle))

@@ -92,6 +92,8 @@ def _value(value: Value) -> dict[str, Any]:
 def _unused(words: Words, one: Unused) -> str:
     if one.why == "unknown":
         return words.text(_MEANT if one.close is not None else _UNKNOWN, name=one.name, close=one.close)
+    if one.why == "misspelt":
+        return words.text(_MISSPELT, name=one.name, value=one.value, close=one.close)
     if one.why == "rare":
         return words.text(_RARE, name=one.name, value=one.close)
     return words.text(_NUMBER if one.why == "a number" else _NO_NUMBER, name=one.name, label=one.close)
@@ -101,6 +103,7 @@ _MEANT = msgid("icp.{name}: the profile has no such attribute. Did you mean {clo
 _UNKNOWN = msgid("icp.{name}: the profile has no such attribute, or several. Use a name that the profile lists.")
 _NUMBER = msgid("icp.{name}: {label} is a number and has no wanted or unwanted values. Say between = [lowest, highest].")
 _NO_NUMBER = msgid("icp.{name}: {label} is no number and has no range. Say wanted = [...] or unwanted = [...].")
+_MISSPELT = msgid("icp.{name}: no lead has {value}, so it is not used. Did you mean {close}?")
 _RARE = msgid("icp.{name}: too few leads have {value}. It counts in a lead's fit, but not yet in what to do next.")
 
 
