@@ -122,7 +122,7 @@ def strangers(leads: int, seed: int) -> tuple[float, float, float]:
         lifts = [np.log(max(v.reached, 0.5) / max(v.leads, 1) / (profile.reached / profile.leads)) for v in trait.values]
         raw += np.array([*lifts, 0.0])[asked[:, at]]
     logistic.fit(_one_hot(codes, profile), own.y)
-    return tuple(float(auc(theirs.y.astype(np.float64), of)) for of in (points, raw, logistic.decision_function(_one_hot(asked, profile))))  # type: ignore[return-value]
+    return tuple(float(auc(theirs.y.astype(np.float64), of)) for of in (points, raw, logistic.decision_function(_one_hot(asked, profile))))
 
 
 def _followed(profile: Profile, studied: Studied) -> Followed:

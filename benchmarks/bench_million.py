@@ -25,19 +25,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from data.contract import EXITS
+from data.dataset import read_dataset
+from data.funnel import Funnel
+from data.sample import tables
+from data.sample.parameters import END
+from data.sample.world import World, simulate
+from data.store import open_store
+from registry.bundle import Bundle
+from training.run import train
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from data.contract import EXITS  # noqa: E402
-from data.dataset import read_dataset  # noqa: E402
-from data.funnel import Funnel  # noqa: E402
-from data.sample import tables  # noqa: E402
-from data.sample.parameters import END  # noqa: E402
-from data.sample.world import World, simulate  # noqa: E402
-from data.store import open_store  # noqa: E402
-from registry.bundle import Bundle  # noqa: E402
-from training.run import train  # noqa: E402
-
 BASE, TRAINED = 20_000, 2_000
 EVENTS_A_LEAD = 50
 OWN = {"leads": ("lead_id", "account_id"), "accounts": ("account_id",), "events": ("lead_id", "event_id"), "stages": ("lead_id",)}
@@ -163,7 +163,7 @@ def run(world: Path, home: Path, out: Path, parts: int | None) -> Run:
     child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=env, stderr=log)
     while child.poll() is None:
         watch(found, child.pid, work, time.perf_counter() - began)
-        time.sleep(0.5)
+        time.sleep(0.5)  # memory is looked at twice a second
     if child.returncode:
         raise SystemExit((out.parent / "told").read_text())
     found.ends["all"] = time.perf_counter() - began

@@ -68,10 +68,10 @@ def main(leads: int, closed: int, engines: list[str], plans: bool) -> None:
             print(f"\n{engine}: {leads:,} leads and {closed:,} closed rows, written in {written:.0f} s; milliseconds, median (worst)\n")
             print("| filter | likelihood, first | deep | expected value, first | deep |\n|---|---:|---:|---:|---:|")
             for name, asked in FILTERS.items():
-                told = [cell for sort in ("likelihood", "expected_value") for cell in _measured(store, Wanted(sort=sort, **asked))]  # type: ignore[arg-type]
+                told = [cell for sort in ("likelihood", "expected_value") for cell in _measured(store, Wanted(sort=sort, **asked))]
                 print(f"| {name} | {' | '.join(told)} |", flush=True)
                 if plans:
-                    _explain(store, Wanted(**asked))  # type: ignore[arg-type]
+                    _explain(store, Wanted(**asked))
 
 
 @contextmanager

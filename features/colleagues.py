@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from data.contract import DAY, MOST_COLLEAGUES
 from features.declarations import COLLEAGUE_WINDOWS
 from features.sorting import sort_rows
-from features.sweep import DAY_MICROS
 from features.timeline import Codes, Ints, Past, Timeline, latest
 
 Roles = NDArray[np.int8]
@@ -64,13 +63,13 @@ class Colleagues:
     lead: Ints
     role: Codes
 
-    def compute(self, lead: Ints, as_of: Ints, out: NDArray[np.float32]) -> None:
-        """Writes the features of a spine (m,), in any order, into out (m, COLUMNS)."""
+    def compute(self, lead: Ints, as_of: Ints) -> NDArray[np.float32]:
+        """The features of a spine (m,), in any order: (m, COLUMNS). An account's events are read once for all of it."""
         account = self.stays.at(lead, as_of)
         spine = sort_rows(self.stays.accounts, account, as_of, np.zeros(lead.size, np.int16), np.arange(lead.size, dtype=np.int64))
-        found = np.tile(_NOBODY, (lead.size, 1))  # of one layout in memory, whatever that of `out`: the kernel is compiled once
+        found = np.tile(_NOBODY, (lead.size, 1))
         _sweep(self.start, self.time, self.lead, self.role, spine[0], spine[1], lead[spine[3]], spine[3], self.stays.start.size - 1, _EDGES, found)
-        out[:] = found
+        return found
 
 
 def colleagues_of(timeline: Timeline, role: Roles, stays: Stays) -> Colleagues:
@@ -148,7 +147,7 @@ def _sweep(event_start, event_time, event_lead, event_role, row_start, row_as_of
             for group in range(2):
                 last = before[group] if who[group] == lead else when[group]
                 if last >= 0:
-                    out[row[i], 3 * (ever + 1) + group] = (as_of - event_time[last]) / DAY_MICROS
+                    out[row[i], 3 * (ever + 1) + group] = (as_of - event_time[last]) / DAY
         for i in range(begin, head):
             own[event_lead[i]] = 0
 
@@ -175,7 +174,7 @@ def _tell(time, role, as_of, windows, out):  # type: ignore[no-untyped-def]
             if role[i] >= 0 and time[i] <= as_of and (group == 0 or role[i] == 2) and (last < 0 or time[i] > time[last]):
                 last = i
         if last >= 0:
-            out[3 * (ever + 1) + group] = (as_of - time[last]) / DAY_MICROS
+            out[3 * (ever + 1) + group] = (as_of - time[last]) / DAY
     for i in range(time.size):
         if role[i] >= 0 and time[i] <= as_of:
             for w in range(ever + 1):

@@ -249,14 +249,20 @@ def _of_variety(name: str, said: str, slot: str, size: int) -> Iterator[Feature]
         yield Feature(f"{name}_entropy_ever", "entropy", "nats", "interest", evenness, "No activity so far", slot)
 
 
+def _listed(level: str, *told: tuple[str, str, str, str, str]) -> Iterator[Feature]:
+    """One feature each of (name, op, unit, text, absent); without the last it is `text` of something unknown."""
+    for name, op, unit, text, absent in told:
+        yield Feature(name, op, unit, level, text, absent or text.format(value="unknown"))
+
+
 def _of_answers() -> Iterator[Feature]:
-    for name, op, unit, text, absent in (
+    return _listed(
+        "interest",
         ("outreach_answered", "answered", "events", "Outreach answered within 3 days: {value} so far", "No outreach so far"),
         ("outreach_answered_share", "answered_share", "share", "{value} of the outreach so far was answered within 3 days", "No outreach so far"),
         ("outreach_answer_days", "answer_days", "days", "Answers to outreach came after {value} on average", "No outreach answered so far"),
         ("outreach_unanswered", "unanswered", "events", "Outreach since the latest answer: {value}", "No outreach so far"),
-    ):
-        yield Feature(name, op, unit, "interest", text, absent)
+    )
 
 
 def _of_channels(channels: Sequence[str]) -> Iterator[Feature]:
@@ -279,7 +285,8 @@ def _of_colleagues() -> Iterator[Feature]:
 
 
 def _of_stage() -> Iterator[Feature]:
-    for name, op, unit, text, absent in (
+    return _listed(
+        "opportunity",
         ("tenure", "tenure", "days", "Known for {value}", ""),
         ("time_in_stage", "time_in_stage", "days", "In this stage for {value}", ""),
         ("time_before_stage", "time_before_stage", "days", "Took {value} to reach this stage", ""),
@@ -291,5 +298,4 @@ def _of_stage() -> Iterator[Feature]:
         ("days_out", "days_out", "days", "Out of the funnel for {value} so far", "Never left the funnel"),
         ("entry_hour", "entry_hour", "hour UTC", "Entered the stage at {value}", ""),
         ("entry_weekday", "entry_weekday", "weekday", "Entered the stage on a {value}", ""),
-    ):
-        yield Feature(name, op, unit, "opportunity", text, absent or text.format(value="unknown"))
+    )

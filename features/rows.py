@@ -1,6 +1,6 @@
 """From histories and attributes to the model's row, for one lead and for many: the same sweep, the same encoders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,6 +69,27 @@ class Cohort:
 def compute(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> Rows:
     """The model's rows for a spine: (m,) lead index, (m,) micros -> float32 (m, columns), in the spine's order; nan where nothing is known. Raises
     ValueError for a cohort without colleagues where the schema has features of them."""
+    return _block(schema, cohort, lead, as_of, _of_colleagues(schema, cohort, lead, as_of))
+
+
+def compute_in_blocks(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints, rows: int) -> Iterator[Rows]:
+    """What `compute` gives, in order, so many rows at a time. Only the columns of colleagues are computed at once: leads of different blocks share
+    an account's events, which are read once."""
+    colleagues = _of_colleagues(schema, cohort, lead, as_of)
+    for begin in range(0, lead.size, rows):
+        part = slice(begin, begin + rows)
+        yield _block(schema, cohort, lead[part], as_of[part], None if colleagues is None else colleagues[part])
+
+
+def _of_colleagues(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> Rows | None:
+    if not schema.colleagues:
+        return None
+    if cohort.colleagues is None:
+        raise ValueError("this schema has features of colleagues, and the cohort was made without them; make it by cohort_of with this schema.")
+    return cohort.colleagues.compute(lead, as_of)
+
+
+def _block(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints, colleagues: Rows | None) -> Rows:
     out = np.empty((lead.size, len(schema.columns)), np.float32)
     order = timelines.in_order(lead, as_of)
     if order is None:
@@ -77,10 +98,8 @@ def compute(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> Rows:
         swept = np.empty((lead.size, schema.swept), np.float32)
         timelines.run(schema.program, cohort.timeline, lead[order], as_of[order], swept)
         out[order, : schema.swept] = swept
-    if schema.colleagues:
-        if cohort.colleagues is None:
-            raise ValueError("this schema has features of colleagues, and the cohort was made without them; make it by cohort_of with this schema.")
-        cohort.colleagues.compute(lead, as_of, out[:, schema.swept : len(schema.features)])
+    if colleagues is not None:
+        out[:, schema.swept : len(schema.features)] = colleagues
     cohort.known.encode(schema.attributes, lead, as_of, out[:, len(schema.features) :])
     return out
 

@@ -10,11 +10,10 @@ import math
 import numpy as np
 from numba import njit
 
+from data.contract import DAY, HOUR
 from features.sorting import sort_each
 
-DAY_MICROS = 86_400_000_000
-HOUR_MICROS = 3_600_000_000
-ANSWER_MICROS = 3 * DAY_MICROS
+ANSWER_MICROS = 3 * DAY
 """An answer later than this after the outreach is no longer one to it."""
 OUTREACH, ANSWER = 1, 2
 """The roles of an event: to the lead, from the lead; 0: neither."""
@@ -152,7 +151,7 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                         off = gap - gap_mean[s]
                         gap_mean[s] += off / heard[s]
                         gap_squares[s] += off * (gap - gap_mean[s])
-                        run[s] = run[s] + 1 if gap <= HOUR_MICROS else 1
+                        run[s] = run[s] + 1 if gap <= HOUR else 1
                         if run[s] >= 3:
                             bursts[s] += run[s] == 3
                             burst_last[s] = time
@@ -180,8 +179,8 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                         unanswered = 0
                     last_answer = time
                 i = head - origin
-                days[i + 1] = days[i] + (time // DAY_MICROS != day)
-                day = time // DAY_MICROS
+                days[i + 1] = days[i] + (time // DAY != day)
+                day = time // DAY
                 head += 1
             for w in range(n_windows):
                 # the stage's own window is closed at its start: an event at the entry counts
@@ -204,9 +203,9 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
             for f in range(bounds[_COUNT], bounds[_COUNT + 1]):
                 line[steps[f, 0]] = flat[steps[f, 4]]
             for f in range(bounds[_RECENCY], bounds[_RECENCY + 1]):
-                line[steps[f, 0]] = (as_of - last[steps[f, 1]]) / DAY_MICROS
+                line[steps[f, 0]] = (as_of - last[steps[f, 1]]) / DAY
             for f in range(bounds[_SINCE_FIRST], bounds[_SINCE_FIRST + 1]):
-                line[steps[f, 0]] = (as_of - first[steps[f, 1]]) / DAY_MICROS
+                line[steps[f, 0]] = (as_of - first[steps[f, 1]]) / DAY
             for f in range(bounds[_ACTIVE_DAYS], bounds[_ACTIVE_DAYS + 1]):
                 i, h = tail[steps[f, 2]] - origin, head - origin
                 # the window may open within a day that has events on both sides
@@ -238,10 +237,10 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                 line[steps[f, 0]] = (1.0 if last_slot == steps[f, 1] else 0.0) if last_slot >= 0 else math.nan
             for f in range(bounds[_GAP_MEAN], bounds[_GAP_MEAN + 1]):
                 s = steps[f, 1]
-                line[steps[f, 0]] = (last[s] - first[s]) / (heard[s] - 1) / DAY_MICROS if heard[s] >= 2 else math.nan
+                line[steps[f, 0]] = (last[s] - first[s]) / (heard[s] - 1) / DAY if heard[s] >= 2 else math.nan
             for f in range(bounds[_GAP_LONGEST], bounds[_GAP_LONGEST + 1]):
                 s = steps[f, 1]
-                line[steps[f, 0]] = longest[s] / DAY_MICROS if heard[s] >= 2 else math.nan
+                line[steps[f, 0]] = longest[s] / DAY if heard[s] >= 2 else math.nan
             for f in range(bounds[_BURSTINESS], bounds[_BURSTINESS + 1]):
                 s = steps[f, 1]
                 x = math.nan
@@ -252,7 +251,7 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
             for f in range(bounds[_BURSTS], bounds[_BURSTS + 1]):
                 line[steps[f, 0]] = bursts[steps[f, 1]]
             for f in range(bounds[_BURST_RECENCY], bounds[_BURST_RECENCY + 1]):
-                line[steps[f, 0]] = (as_of - burst_last[steps[f, 1]]) / DAY_MICROS
+                line[steps[f, 0]] = (as_of - burst_last[steps[f, 1]]) / DAY
             for f in range(bounds[_DISTINCT], bounds[_DISTINCT + 1]):
                 w, x = steps[f, 2], 0
                 for s in range(steps[f, 1], steps[f, 1] + steps[f, 3]):
@@ -279,15 +278,15 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
             for f in range(bounds[_ANSWERED_SHARE], bounds[_ANSWERED_SHARE + 1]):
                 line[steps[f, 0]] = answered / outreach if outreach else math.nan
             for f in range(bounds[_ANSWER_DAYS], bounds[_ANSWER_DAYS + 1]):
-                line[steps[f, 0]] = waited / answered / DAY_MICROS if answered else math.nan
+                line[steps[f, 0]] = waited / answered / DAY if answered else math.nan
             for f in range(bounds[_UNANSWERED], bounds[_UNANSWERED + 1]):
                 line[steps[f, 0]] = unanswered
             for f in range(bounds[_TENURE], bounds[_TENURE + 1]):
-                line[steps[f, 0]] = (as_of - created[lead]) / DAY_MICROS
+                line[steps[f, 0]] = (as_of - created[lead]) / DAY
             for f in range(bounds[_TIME_IN_STAGE], bounds[_TIME_IN_STAGE + 1]):
-                line[steps[f, 0]] = (as_of - entered) / DAY_MICROS
+                line[steps[f, 0]] = (as_of - entered) / DAY
             for f in range(bounds[_TIME_BEFORE], bounds[_TIME_BEFORE + 1]):
-                line[steps[f, 0]] = (entered - created[lead]) / DAY_MICROS
+                line[steps[f, 0]] = (entered - created[lead]) / DAY
             for f in range(bounds[_ENTRIES], bounds[_ENTRIES + 1]):
                 line[steps[f, 0]] = entries
             for f in range(bounds[_EXITS], bounds[_EXITS + 1]):
@@ -300,13 +299,13 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
             for f in range(bounds[_FURTHEST], bounds[_FURTHEST + 1]):
                 line[steps[f, 0]] = furthest
             for f in range(bounds[_SINCE_EXIT], bounds[_SINCE_EXIT + 1]):
-                line[steps[f, 0]] = (as_of - last_exit) / DAY_MICROS if exits else math.nan
+                line[steps[f, 0]] = (as_of - last_exit) / DAY if exits else math.nan
             for f in range(bounds[_DAYS_OUT], bounds[_DAYS_OUT + 1]):
-                line[steps[f, 0]] = (out_micros + (as_of - entered if stage >= stages else 0)) / DAY_MICROS
+                line[steps[f, 0]] = (out_micros + (as_of - entered if stage >= stages else 0)) / DAY
             for f in range(bounds[_ENTRY_HOUR], bounds[_ENTRY_HOUR + 1]):
-                line[steps[f, 0]] = (entered % DAY_MICROS) / HOUR_MICROS
+                line[steps[f, 0]] = (entered % DAY) / HOUR
             for f in range(bounds[_ENTRY_WEEKDAY], bounds[_ENTRY_WEEKDAY + 1]):
-                line[steps[f, 0]] = (entered // DAY_MICROS + 3) % 7
+                line[steps[f, 0]] = (entered // DAY + 3) % 7
             row += 1
 
 

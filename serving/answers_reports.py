@@ -53,40 +53,32 @@ class StageStays(_Answer):
     to: list[Way]
 
 
-class GroupPair(_Answer):
+class _Converted(_Answer):
+    from_: str = Field(alias="from")
+    to: str
+    entered: _Count
+    converted: _Count
+    open: _Count
+    out: _Count
+    horizon_days: int | None
+    within: Share | None
+    followed_days: float
+    so_far: Share | None
+    days: Durations | None
+
+
+class GroupPair(_Converted):
     """From one stage to a later one. `entered` leads reached the first, in whatever way; `converted` the later one, also after having left and come
     back; of the others some are still in the funnel (`open`), some `out`. `within`: the share that gets there within `horizon_days`, those counted
     rightly who came too lately to have had so long (Kaplan-Meier); null where fewer than ten were watched for so long. `so_far`: the same by
     `followed_days`, the end of what can be told. `days`: how long it takes those who get there. `differs`: from all others beyond chance."""
 
-    from_: str = Field(alias="from")
-    to: str
-    entered: _Count
-    converted: _Count
-    open: _Count
-    out: _Count
-    horizon_days: int | None
-    within: Share | None
-    followed_days: float
-    so_far: Share | None
-    days: Durations | None
     differs: Literal["higher", "lower"] | None
 
 
-class Pair(_Answer):
+class Pair(_Converted):
     """The same of all leads. `curve`: [day, share, low, high] at even steps."""
 
-    from_: str = Field(alias="from")
-    to: str
-    entered: _Count
-    converted: _Count
-    open: _Count
-    out: _Count
-    horizon_days: int | None
-    within: Share | None
-    followed_days: float
-    so_far: Share | None
-    days: Durations | None
     curve: list[Annotated[list[float], Field(min_length=4, max_length=4)]]
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from data.contract import format_instant
 from data.policy import DealStage
-from features.rows import Cohort, compute
+from features.rows import Cohort, compute_in_blocks
 from features.timeline import Ints
 from serving.score_files import in_order
 from serving.scorer import Scorer
@@ -49,9 +49,9 @@ def _scored(
     scorer: Scorer, cohort: Cohort, stage: str, leads: Ints, as_of: int, written: int, deals: Mapping[str, DealStage | None]
 ) -> Iterator[dict[str, Any]]:
     at = format_instant(written)
-    for begin in range(0, leads.size, CHUNK):
+    computed = compute_in_blocks(scorer.bundle.schema, cohort, leads, np.full(leads.size, as_of, np.int64), CHUNK)
+    for begin, X in zip(range(0, leads.size, CHUNK), computed, strict=True):
         chunk = leads[begin : begin + CHUNK]
-        X = compute(scorer.bundle.schema, cohort, chunk, np.full(chunk.size, as_of, np.int64))
         stages = [deals.get(cohort.lead_ids[lead]) for lead in chunk]
         for lead, judged in zip(chunk, scorer.judge(stage, X, deals=stages), strict=True):
             yield {"lead_id": cohort.lead_ids[lead], "as_of": at, "stage": stage, "version": scorer.version} | flat(judged)

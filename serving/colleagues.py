@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from data.colleagues import Together, together
 from data.facts import Facts
 from data.store import Store
-from features.colleagues import COLUMNS, Colleagues, Stays, colleagues_of
+from features.colleagues import Colleagues, Stays, colleagues_of
 from features.schema import ROLES, Schema
 from features.sorting import sort_by_lead
 from features.timeline import build
@@ -34,11 +34,9 @@ class Around:
     _made: dict[str, Colleagues] = field(default_factory=dict)
 
     def rows(self, schema: Schema, lead_ids: Sequence[str | None], as_of: Sequence[int]) -> Rows:
-        """The schema's columns of colleagues of each lead (n,) at its instant, float32 (n, COLUMNS); nobody's for a lead without an account."""
-        out = np.empty((len(lead_ids), COLUMNS), np.float32)
+        """The schema's columns of colleagues of each lead (n,) at its instant, float32 (n, their columns); nobody's for a lead without an account."""
         lead = np.array([self._place.get(id, len(self.together.ids)) for id in lead_ids], np.int64)
-        self._columns(schema).compute(lead, np.array(as_of, np.int64), out)
-        return out
+        return self._columns(schema).compute(lead, np.array(as_of, np.int64))
 
     def until(self, instant: int) -> "Around":
         """What the store knew of it at that instant, micros UTC."""

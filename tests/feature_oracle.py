@@ -6,11 +6,29 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean, pstdev
 
-from features.declarations import EVER, EVERY_CHANNEL, EVERY_TYPE, GROUPS, IN_STAGE, LATE, Feature, slot_of_channel, slot_of_group
+from features.declarations import (
+    EVER,
+    EVERY_CHANNEL,
+    EVERY_TYPE,
+    GROUPS,
+    IN_STAGE,
+    LATE,
+    EventGroup,
+    EventType,
+    Feature,
+    slot_of_channel,
+    slot_of_group,
+)
 from features.schema import Schema
 
 DAY = 86_400_000_000
 HOUR = DAY // 24
+TYPES = (
+    EventType("click", "Clicked", "interest", "inbound", True),
+    EventType("call", "Was called", "interest", "outbound", True),
+    EventType("visit", "Visited", "opportunity", None, False),
+)
+TEAM = EventGroup("team", "Team", "interest", ("click", "visit"))
 
 
 @dataclass(frozen=True)

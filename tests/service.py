@@ -60,6 +60,11 @@ def with_champion(folder: Path) -> Path:
     return folder
 
 
+def stamp(seconds: int) -> str:
+    """Seconds since 1970 as a body says them."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 def refusal(response: Any) -> tuple[int, str, str]:
     """(status, error, detail), having checked that the body is exactly that."""
     body = response.json()

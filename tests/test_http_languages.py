@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from bundles import bundle, promote
+from bundles import store_at
 from data.schema import QUEUE
-from data.store import Store, open_store
-from service import LEAD, running
+from data.store import Store
+from service import LEAD, running, stamp, with_champion
 from serving.answers import BatchAnswer, ScoreAnswer
 from serving.answers_ledger import HistoryAnswer, StoredScore
 from serving.answers_queue import QueueAnswer
@@ -23,20 +23,13 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Store]]:
-    folder = tmp_path_factory.mktemp("service")
-    url = f"sqlite:///{folder / 'leadscore.db'}"
-    with open_store(url) as store:
-        promote(store, "1", bundle())
-        with running(folder, url=url) as client:
-            now = int(time.time())
-            client.put("/v1/leads/L-1", json={"created_at": stamp(now - 90_000), "budget": 20_000}).raise_for_status()
-            events = [{"event_id": "E-1", "lead_id": "L-1", "occurred_at": stamp(now - 3_600), "type": "pricing_page_view"}]
-            client.post("/v1/events", json={"items": events}).raise_for_status()
-            yield client, store
-
-
-def stamp(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    folder = with_champion(tmp_path_factory.mktemp("service"))
+    with store_at(folder) as store, running(folder) as client:
+        now = int(time.time())
+        client.put("/v1/leads/L-1", json={"created_at": stamp(now - 90_000), "budget": 20_000}).raise_for_status()
+        events = [{"event_id": "E-1", "lead_id": "L-1", "occurred_at": stamp(now - 3_600), "type": "pricing_page_view"}]
+        client.post("/v1/events", json={"items": events}).raise_for_status()
+        yield client, store
 
 
 @pytest.fixture

@@ -8,20 +8,14 @@ import numpy as np
 import pytest
 
 from data.contract import DAY
+from feature_oracle import TEAM, TYPES
 from features import sweep
 from features import timeline as timelines
-from features.declarations import EventGroup, EventType
 from features.schema import Schema
 from features.sweep import MEMO_FROM, NO_VALUE
 from features.timeline import Past, Timeline, build, run, run_told
 from features.warm import warm
 
-TYPES = (
-    EventType("click", "Clicked", "interest", "inbound", True),
-    EventType("call", "Was called", "interest", "outbound", True),
-    EventType("visit", "Visited", "opportunity", None, False),
-)
-TEAM = EventGroup("team", "Team", "interest", ("click", "visit"))
 SCHEMA = Schema(("lead", "prospect", "opportunity"), ("disqualified", "lost"), TYPES, (), channels=("mail", "phone"), late=True, event_groups=(TEAM,))
 BEGIN = 1_700_000_000_000_000
 LEADS = 400

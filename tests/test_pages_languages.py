@@ -8,9 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from starlette.testclient import TestClient
 
-from bundles import bundle, promote
-from data.store import open_store
-from service import running
+from service import running, stamp, with_champion
 from serving.language import catalogue
 from serving.words import LANGUAGES
 
@@ -23,26 +21,18 @@ _NOT_SAID = ("script", "style", "code", "pre", "kbd")
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = tmp_path_factory.mktemp("service")
-    url = f"sqlite:///{folder / 'leadscore.db'}"
-    with open_store(url) as store:
-        promote(store, "1", bundle())
-        with running(folder, url=url) as client:
-            now = int(time.time())
-            client.put("/v1/leads/1", json={"created_at": stamp(now - 90_000), "budget": 20_000}).raise_for_status()
-            client.post("/v1/events", json={"items": [{"event_id": "2", "lead_id": "1", "occurred_at": stamp(now - 3_600), "type": KIND}]})
-            client.post("/v1/stages", json={"items": [{"lead_id": "1", "entered_at": stamp(now - 80_000), "stage": "prospect"}]})
-            deadline = time.monotonic() + 30
-            while time.monotonic() < deadline and client.get("/v1/leads/1/score").status_code != 200:
-                time.sleep(0.05)
-            yield client
+    with running(with_champion(tmp_path_factory.mktemp("service"))) as client:
+        now = int(time.time())
+        client.put("/v1/leads/1", json={"created_at": stamp(now - 90_000), "budget": 20_000}).raise_for_status()
+        client.post("/v1/events", json={"items": [{"event_id": "2", "lead_id": "1", "occurred_at": stamp(now - 3_600), "type": KIND}]})
+        client.post("/v1/stages", json={"items": [{"lead_id": "1", "entered_at": stamp(now - 80_000), "stage": "prospect"}]})
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and client.get("/v1/leads/1/score").status_code != 200:
+            time.sleep(0.05)
+        yield client
 
 
 KIND = "pricing_page_view"
-
-
-def stamp(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 class Reader(HTMLParser):

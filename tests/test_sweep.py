@@ -8,20 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_oracle import COLLEAGUE_ORACLES, DAY, HOUR, ORACLES, ROUNDED, Event, History, by_hand
+from feature_oracle import COLLEAGUE_ORACLES, DAY, HOUR, ORACLES, ROUNDED, TEAM, TYPES, Event, History, by_hand
 from features import colleagues
-from features.declarations import WINDOWS, EventGroup, EventType
+from features.declarations import WINDOWS
 from features.rows import Cohort, Known, compute, compute_told
 from features.schema import Schema
 from features.sweep import NO_VALUE, OPS
 from features.timeline import Past, Timeline, build
 
-TYPES = (
-    EventType("click", "Clicked", "interest", "inbound", True),
-    EventType("call", "Was called", "interest", "outbound", True),
-    EventType("visit", "Visited", "opportunity", None, False),
-)
-TEAM = EventGroup("team", "Team", "interest", ("click", "visit"))
 SCHEMA = Schema(("lead", "prospect", "opportunity"), ("disqualified", "lost"), TYPES, (), channels=("phone", "web"), late=True, event_groups=(TEAM,))
 BEGIN = 1_700_000_000_000_000
 # few distinct instants, so that ties and exact edges are common

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from data.cluster import Cluster
 from data.contract import DataError
 from data.partitions import read_partition
-from features.rows import Cohort, Rows, compute
+from features.rows import Cohort, Rows, compute_in_blocks
 from features.schema import Schema
 from features.tables import cohort_of, positions
 from features.timeline import Ints
@@ -105,10 +105,11 @@ def _ids(cohort: Cohort) -> list[str]:
 
 
 def _rows(document: Mapping[str, Any], cohort: Cohort, lead: NDArray[np.int32], as_of: Ints) -> Rows:
-    schema, lead_ = Schema.from_document(document), lead.astype(np.int64)
+    schema = Schema.from_document(document)
     found = np.empty((lead.size, len(schema.columns)), np.float32)
-    for begin in range(0, lead.size, BLOCK):
-        found[begin : begin + BLOCK] = compute(schema, cohort, lead_[begin : begin + BLOCK], as_of[begin : begin + BLOCK])
+    blocks_of = compute_in_blocks(schema, cohort, lead.astype(np.int64), as_of, BLOCK)
+    for begin, block in zip(range(0, lead.size, BLOCK), blocks_of, strict=True):
+        found[begin : begin + BLOCK] = block
     return found
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.contract import DataError
 from data.home import leadscore_home
-from features.rows import Cohort, compute
+from features.rows import Cohort, compute_in_blocks
 from features.schema import Schema
 from features.timeline import Ints
 from registry.models import Floats, Rows
@@ -82,8 +82,7 @@ RowsOf = Callable[[Schema, Cohort, Ints, Ints], Matrix]
 
 def rows_of(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> Matrix:
     """`features.compute` of a spine, a block at a time."""
-    parts = (slice(begin, begin + BLOCK) for begin in range(0, lead.size, BLOCK))
-    return written(len(schema.columns), (compute(schema, cohort, lead[part], as_of[part]) for part in parts))
+    return written(len(schema.columns), compute_in_blocks(schema, cohort, lead, as_of, BLOCK))
 
 
 def written(width: int, parts: Iterable[Rows]) -> Matrix:
