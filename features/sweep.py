@@ -1,8 +1,9 @@
 """The one executor: a sweep through each lead's events and landmarks together. The only code that compares event times with as_of.
 
-Every event is read once when it becomes known and once when it leaves each window; counts are differences of running totals, values are summed
-as int64 millionths, so adding and taking away is exact whatever the order. Cost: O(events x windows + rows x features), free of window length;
-`returns` walks the stage rows of a row's lead, which are few.
+Every event is read once when it becomes known; what it adds is remembered as running totals, so that the count of a window is the difference of the
+totals at its ends. Values are summed as int64 millionths: exact whatever the order. Cost: O(events x slots + rows x (windows x slots + features)),
+free of window length, with LANES slots at once; `returns` walks the stage rows of a row's lead, which are few. Memory: 4 bytes a slot for each event
+of the one lead that has most.
 """
 
 import math
@@ -11,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from data.contract import DAY, HOUR
+from features.lanes import AHEAD, LANES, add, leading, subtract
 from features.sorting import sort_each
 
 ANSWER_MICROS = 3 * DAY
@@ -18,7 +20,7 @@ ANSWER_MICROS = 3 * DAY
 OUTREACH, ANSWER = 1, 2
 """The roles of an event: to the lead, from the lead; 0: neither."""
 MEMO, MEMO_FROM = 48, 2048
-"""Logarithms of counts below MEMO are remembered, from so many rows on."""
+"""Logarithms of counts below MEMO are made beforehand, from so many rows on."""
 NO_VALUE = np.iinfo(np.int64).min
 """The code of an event without a value, in millionths."""
 
@@ -82,40 +84,43 @@ def standing(start, time, lead, as_of):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def sweep(created, event_start, event_time, event_kind, event_value, stage_start, stage_time, stage_code, stages,  # type: ignore[no-untyped-def]
-          kinds, worths, rhythm, windows, bounds, steps, spine_lead, spine_as_of, begin, end, out):  # fmt: skip
+          kinds, adds, worths, rhythms, windows, bounds, steps, spine_lead, spine_as_of, begin, end, out):  # fmt: skip
     """Fills out[begin:end] for a spine sorted by (lead, as_of). Windows are (as_of - window, as_of]; the last but one is the current stage's own:
     [its entry, as_of]; the last is `ever`: everything up to as_of.
 
-    kinds (kinds, 1 + k): of each kind of event its role and the slots it counts in; worths (kinds, j): those in which its value does; both are filled
-    up with a slot that nobody reads, the last. rhythm (slots,): whether gaps of a slot are asked for. bounds (ops + 1,): where each op's features lie
-    among `steps` (features, 5): column of out, slot, window, other, and the place of (window, slot) among all such.
+    Of each kind of event: kinds (kinds, 1 + k), its role and the slots it counts in; adds (kinds, slots), what it adds to their counts; worths
+    (kinds, j), the sums that its value joins; rhythms (kinds, r), the slots whose gaps are asked for. All are filled up with one that nobody reads.
+    bounds (ops + 1,): where each op's features lie among `steps` (features, 5): column of out, slot, window, other (of values their sum), and the
+    place of (window, slot) among all such (of a trend that of its pair of windows among those asked for).
     """
-    slots, n_windows, width, values = rhythm.size, windows.size + 1, kinds.shape[1], worths.shape[1]
+    slots, n_windows, width, values = adds.shape[1], windows.size + 1, kinds.shape[1], worths.shape[1]
+    sums = np.int64(worths.max()) + 1 if worths.size else 0
     never, ever = np.iinfo(np.int64).min, n_windows + 1
     # one array, cut up: of few leads, asking for memory costs more than the sweep
-    numbers, instants = np.empty((4 * ever + 5, slots), np.int64), np.empty((6, slots))
-    # what has left each window; of the last, `ever`, nothing does
-    gone, gone_total, gone_valued, counts = numbers[:ever], numbers[ever : 2 * ever], numbers[2 * ever : 3 * ever], numbers[3 * ever : 4 * ever]
-    heard, total, valued, run, bursts = numbers[-5], numbers[-4], numbers[-3], numbers[-2], numbers[-1]
+    numbers, instants = np.empty((ever + 3, slots), np.int32), np.empty((6, slots))
+    counts, heard, run, bursts = numbers[:ever], numbers[-3], numbers[-2], numbers[-1]
     # as numbers with a nan: exact to the microsecond until the year 2255
     first, last, burst_last, longest, gap_mean, gap_squares = instants[0], instants[1], instants[2], instants[3], instants[4], instants[5]
     small = MEMO if end - begin > MEMO_FROM else 0
-    trends, entropies = np.full((bounds[_TREND + 1] - bounds[_TREND], small, small), math.nan), np.full((small, small), math.nan)
-    tail = np.empty(ever, np.int64)
+    trends, surprises = _remembered(windows, bounds, steps, small)
+    tail, flat, most = np.empty(ever, np.int64), counts.ravel(), event_time.size - AHEAD
     longest_run = 0
     row = begin
     while row < end:
         lead = spine_lead[row]
         longest_run = max(longest_run, event_start[lead + 1] - event_start[lead])
         row += 1
-    days = np.empty(longest_run + 2, np.int32)  # distinct days among a lead's first i events
-    days[0] = 0
+    # after a lead's first i events: how many of each slot, on how many days; after the first j events of one sum, its values and how many they are
+    held, days = np.empty((longest_run + 1, slots), np.int32), np.empty(longest_run + 2, np.int32)
+    worth, joined = np.empty((sums, longest_run + 1 if values else 1, 2), np.int64), np.empty(sums, np.int64)
+    held[0], days[0], worth[:, 0] = 0, 0, 0
     row = begin
     while row < end:
         lead = spine_lead[row]
         numbers[:] = 0
+        joined[:] = 0
         run[:] = 1
         instants[:3] = math.nan
         instants[3:] = 0.0
@@ -141,11 +146,9 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                 at += 1
             while head < final and event_time[head] <= as_of:
                 time, kind, value = event_time[head], np.uint16(event_kind[head]), event_value[head]
-                for k in range(1, width):
-                    s = kinds[kind, k]
-                    if heard[s] == 0:
-                        first[s] = time
-                    elif rhythm[s]:
+                for k in range(rhythms.shape[1]):
+                    s = rhythms[kind, k]
+                    if heard[s]:
                         gap = time - last[s]
                         longest[s] = max(longest[s], gap)
                         off = gap - gap_mean[s]
@@ -155,12 +158,17 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                         if run[s] >= 3:
                             bursts[s] += run[s] == 3
                             burst_last[s] = time
-                    heard[s] += 1
-                    last[s] = time
+                instant = np.float64(time)
+                for k in range(1, width):
+                    s = kinds[kind, k]
+                    first[s] = first[s] if first[s] <= instant else instant
+                    last[s] = instant
                 there = value != NO_VALUE
                 for k in range(values):
-                    total[worths[kind, k]] += value if there else 0
-                    valued[worths[kind, k]] += there
+                    v = worths[kind, k]
+                    joined[v] += 1
+                    worth[v, joined[v], 0] = worth[v, joined[v] - 1, 0] + (value if there else 0)
+                    worth[v, joined[v], 1] = worth[v, joined[v] - 1, 1] + there
                 last_slot = kinds[kind, 1]
                 if head == origin:
                     first_slot = last_slot
@@ -179,6 +187,9 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                         unanswered = 0
                     last_answer = time
                 i = head - origin
+                for s in range(0, slots, LANES):
+                    add(held, i * slots + s, adds, np.int64(kind) * slots + s, held, (i + 1) * slots + s)
+                    add(held, i * slots + s, adds, np.int64(kind) * slots + s, heard, s)
                 days[i + 1] = days[i] + (time // DAY != day)
                 day = time // DAY
                 head += 1
@@ -186,20 +197,18 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                 # the stage's own window is closed at its start: an event at the entry counts
                 edge = as_of - windows[w] if w < windows.size else entered - 1
                 i = tail[w]
-                while i < head and event_time[np.uint64(i)] <= edge:
-                    kind, value = np.uint16(event_kind[np.uint64(i)]), event_value[np.uint64(i)]
-                    for k in range(1, width):
-                        gone[w, kinds[kind, k]] += 1
-                    there = value != NO_VALUE
-                    for k in range(values):
-                        gone_total[w, worths[kind, k]] += value if there else 0
-                        gone_valued[w, worths[kind, k]] += there
+                while i < head and i <= most:
+                    passed = min(leading(event_time, i, edge), head - i)
+                    i += passed
+                    if passed < AHEAD:
+                        break
+                while i < head and i > most and event_time[i] <= edge:
                     i += 1
                 tail[w] = i
-            for w in range(ever):
-                for s in range(slots):
-                    counts[w, s] = heard[s] - gone[w, s]
-            line, flat = out[row], counts.ravel()
+                for s in range(0, slots, LANES):
+                    subtract(held, (head - origin) * slots + s, held, (i - origin) * slots + s, counts, w * slots + s)
+            counts[n_windows] = heard
+            line = out[row]
             for f in range(bounds[_COUNT], bounds[_COUNT + 1]):
                 line[steps[f, 0]] = flat[steps[f, 4]]
             for f in range(bounds[_RECENCY], bounds[_RECENCY + 1]):
@@ -213,24 +222,19 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
             for f in range(bounds[_TREND], bounds[_TREND + 1]):
                 s, w, o = steps[f, 1], steps[f, 2], steps[f, 3]
                 short, long = counts[w, s], counts[o, s]
-                known = short < small and long < small
-                x = trends[f - bounds[_TREND], short, long] if known else math.nan
-                if math.isnan(x):
-                    x = math.log((short + 0.5) / (long * (windows[w] / windows[o]) + 0.5))
-                    if known:
-                        trends[f - bounds[_TREND], short, long] = x
-                line[steps[f, 0]] = x
+                line[steps[f, 0]] = trends[steps[f, 4], long, short] if max(short, long) < small else _trend(short, long, windows[w] / windows[o])
             for f in range(bounds[_SHARE], bounds[_SHARE + 1]):
                 s, w, o = steps[f, 1], steps[f, 2], steps[f, 3]
                 of = counts[w, o]
                 line[steps[f, 0]] = counts[w, s] / of if of else math.nan
             for f in range(bounds[_VALUE_SUM], bounds[_VALUE_SUM + 1]):
-                s = steps[f, 1]
-                line[steps[f, 0]] = (total[s] - gone_total[steps[f, 2], s]) / 1e6
+                v, j = steps[f, 3], heard[steps[f, 1]]
+                line[steps[f, 0]] = (worth[v, j, 0] - worth[v, j - flat[steps[f, 4]], 0]) / 1e6
             for f in range(bounds[_VALUE_MEAN], bounds[_VALUE_MEAN + 1]):
-                s, w = steps[f, 1], steps[f, 2]
-                of = valued[s] - gone_valued[w, s]
-                line[steps[f, 0]] = (total[s] - gone_total[w, s]) / 1e6 / of if of else math.nan
+                v, j = steps[f, 3], heard[steps[f, 1]]
+                i = j - flat[steps[f, 4]]
+                of = worth[v, j, 1] - worth[v, i, 1]
+                line[steps[f, 0]] = (worth[v, j, 0] - worth[v, i, 0]) / 1e6 / of if of else math.nan
             for f in range(bounds[_FIRST_IS], bounds[_FIRST_IS + 1]):
                 line[steps[f, 0]] = (1.0 if first_slot == steps[f, 1] else 0.0) if first_slot >= 0 else math.nan
             for f in range(bounds[_LAST_IS], bounds[_LAST_IS + 1]):
@@ -264,14 +268,8 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                 x = 0.0 if of else math.nan
                 for s in range(steps[f, 1], steps[f, 1] + steps[f, 3]):
                     n = counts[w, s]
-                    if n == 0:
-                        continue
-                    part = entropies[of, n] if of < small else math.nan
-                    if math.isnan(part):
-                        part = n / of * math.log(n / of)
-                        if of < small:
-                            entropies[of, n] = part
-                    x -= part
+                    if n:
+                        x -= surprises[of, n] if of < small else _surprise(n, of)
                 line[steps[f, 0]] = x
             for f in range(bounds[_ANSWERED], bounds[_ANSWERED + 1]):
                 line[steps[f, 0]] = answered
@@ -309,6 +307,35 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
             row += 1
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _trend(short, long, scale):  # type: ignore[no-untyped-def]
+    return math.log((short + 0.5) / (long * scale + 0.5))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _surprise(n, of):  # type: ignore[no-untyped-def]
+    return n / of * math.log(n / of)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _remembered(windows, bounds, steps, small):  # type: ignore[no-untyped-def]
+    """What `_trend` (pairs of windows, small, small) and `_surprise` (small, small) give for counts below `small`."""
+    pairs = np.int64(0)
+    for f in range(bounds[_TREND], bounds[_TREND + 1]):
+        pairs = np.int64(max(pairs, steps[f, 4] + 1))
+    trends, surprises, known = np.empty((pairs, small, small), np.float32), np.empty((small, small)), np.zeros(pairs, np.bool_)
+    for f in range(bounds[_TREND], bounds[_TREND + 1]):
+        if not known[steps[f, 4]]:
+            for long in range(small):
+                for short in range(small):
+                    trends[steps[f, 4], long, short] = _trend(short, long, windows[steps[f, 2]] / windows[steps[f, 3]])
+            known[steps[f, 4]] = True
+    for of in range(1, small):
+        for n in range(1, of + 1):
+            surprises[of, n] = _surprise(n, of)
+    return trends, surprises
+
+
 @njit(cache=True, nogil=True)
 def _without_repeats(start, time, code, as_of):  # type: ignore[no-untyped-def]
     """Sorted stage rows (`start` delimits the leads) without those of the stage a lead already stands in, in place -> each lead's stage at its
@@ -327,8 +354,8 @@ def _without_repeats(start, time, code, as_of):  # type: ignore[no-untyped-def]
     return standing_in
 
 
-@njit(cache=True, nogil=True)
-def sweep_told(told, value, stages, kinds, worths, rhythm, windows, bounds, steps, out):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy")
+def sweep_told(told, value, stages, kinds, adds, worths, rhythms, windows, bounds, steps, out):  # type: ignore[no-untyped-def]
     """`sweep` of leads told one by one, at one instant each, out of one line of numbers: for each row of `out` the instants of creation and of
     knowledge, how many events and entries, then the events' times and kinds, then the entries' times and stages. `value` (events,) is nan for
     none. Rows in any order; an event of a kind below 0 is left out. Returns each lead's stage, -1 before its creation.
@@ -359,6 +386,6 @@ def sweep_told(told, value, stages, kinds, worths, rhythm, windows, bounds, step
     entered, code, _ = sort_each(stays, stage_start)
     standing_in = _without_repeats(stage_start, entered, code, as_of)
     # not a plain 0: numba would compile the sweep once more for that very number
-    sweep(created, event_start, time, kind, millionths, stage_start, entered, code, stages, kinds, worths, rhythm, windows, bounds,
+    sweep(created, event_start, time, kind, millionths, stage_start, entered, code, stages, kinds, adds, worths, rhythms, windows, bounds,
           steps, every, as_of, np.int64(0), leads, out)  # fmt: skip
     return standing_in

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import sweep
+from features.lanes import LANES
 from features.sorting import plain, sort_rows
 from features.threads import PARTS_A_CORE, cores, evenly, share
 
@@ -112,24 +113,45 @@ class Program:
     other: Codes
 
     @cached_property
-    def plan(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_], Ints, NDArray[np.uint32], NDArray[np.uint32]]:
-        """What the sweep reads: (kinds, worths, rhythm, windows, bounds, steps). Features of one op are computed together, wherever their columns
-        are."""
-        order, nobody = np.argsort(self.op, kind="stable"), self.slots
-        ever = self.windows.size + 1
-        window, other = (np.where(codes < 0, ever, codes) for codes in (self.window, self.other))
-        place = window * (self.slots + 1) + self.slot
-        rhythm, worth = np.zeros(self.slots + 1, bool), np.isin(self.member, self.slot[np.isin(self.op, sweep.WORTH)])
-        rhythm[self.slot[np.isin(self.op, sweep.RHYTHM)]] = True
-        summed = np.sort(np.where(worth, self.member, nobody), axis=1)[:, : int(worth.sum(axis=1).max(initial=0))]
-        return (
-            np.column_stack([self.role.astype(np.int16), np.where(self.member < 0, nobody, self.member)]).astype(np.uint16),
-            np.ascontiguousarray(summed, np.uint16),
-            rhythm,
+    def plan(self) -> "Plan":
+        """What the sweep reads. Features of one op are computed together, wherever their columns are."""
+        slots, ever = (self.slots // LANES + 1) * LANES, self.windows.size + 1  # whole lanes, and one at least that nobody reads
+        order, member = np.argsort(self.op, kind="stable"), np.where(self.member < 0, slots - 1, self.member)
+        op, slot, other = self.op[order], self.slot[order].astype(np.int64), self.other[order].astype(np.int64)
+        window = np.where(self.window[order] < 0, ever, self.window[order])
+        place, trends, sums = window * slots + slot, op == sweep.OP["trend"], np.isin(op, sweep.WORTH)
+        place[trends] = np.unique(window[trends] * ever + other[trends], return_inverse=True)[1]
+        valued, rhythmic = np.unique(slot[sums]), np.unique(slot[np.isin(op, sweep.RHYTHM)])
+        other[sums] = np.searchsorted(valued, slot[sums])
+        adds = np.zeros((len(member), slots), np.int32)
+        np.put_along_axis(adds, member, 1, axis=1)
+        return Plan(
+            np.column_stack([self.role.astype(np.int16), member]).astype(np.uint16),
+            adds,
+            np.searchsorted(valued, _only(member, valued, slots - 1)).astype(np.uint16),
+            _only(member, rhythmic, slots - 1).astype(np.uint16),
             self.windows,
-            np.searchsorted(self.op[order], np.arange(len(sweep.OPS) + 1)).astype(np.uint32),
-            np.stack([order, self.slot[order], window[order], other[order], place[order]], axis=1).astype(np.uint32),
+            np.searchsorted(op, np.arange(len(sweep.OPS) + 1)).astype(np.uint32),
+            np.stack([order, slot, window, other, place], axis=1).astype(np.uint32),
         )
+
+
+class Plan(NamedTuple):
+    """The arguments of `sweep.sweep`, where they are told."""
+
+    kinds: NDArray[np.uint16]
+    adds: NDArray[np.int32]
+    worths: NDArray[np.uint16]
+    rhythms: NDArray[np.uint16]
+    windows: Ints
+    bounds: NDArray[np.uint32]
+    steps: NDArray[np.uint32]
+
+
+def _only(member: Codes, wanted: Ints, nobody: int) -> Ints:
+    """(kinds, j): those of each kind's slots that are wanted, filled up with the one that nobody reads."""
+    found = np.where(np.isin(member, wanted), member, nobody)
+    return np.sort(found, axis=1)[:, : int((found != nobody).sum(axis=1).max(initial=0))].astype(np.int64)
 
 
 def run(program: Program, timeline: Timeline, lead: Ints, as_of: Ints, out: NDArray[np.float32]) -> None:
