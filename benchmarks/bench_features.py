@@ -9,8 +9,9 @@ has it answer the same columns only. It starts from unsorted numpy columns (lead
 start from the same in their own memory (loading is not counted) and end with one float32 column each, in whatever order they like.
 
 Each contender has a process of its own and all cores. A formulation is asked at a tenth of the size first; what takes a quarter more than the best of
-its library there is not asked again, but told from there. leadscore's figures are the median of all rounds, the others' the better of two tries. The
-last line compares the same columns; the one before it has leadscore answer its whole row, and the others no more than those columns.
+its library there is not asked again, but told from there. All figures are the better of two tries in one process, which find its memory warm;
+leadscore's the median of several processes, before, between and after the others. The last line compares the same columns; in the one before it
+leadscore answers its whole row, and the others no more than those columns.
 """
 
 import argparse
@@ -93,7 +94,7 @@ def _compared(folder: Path, events: int, rounds: int, full: Sequence[str]) -> tu
         peers[name] = _told(name, [_alone(name, folder, 2)])
         mine[WHOLE].append(_alone(WHOLE, folder, rounds))
     mine[SAME].append(_alone(SAME, folder, rounds))
-    return {name: _told(name, found, middle=True) for name, found in mine.items()}, peers
+    return {name: _told(name, found) for name, found in mine.items()}, peers
 
 
 def _alone(name: str, folder: Path, runs: int, *options: str) -> Found:
@@ -104,10 +105,8 @@ def _alone(name: str, folder: Path, runs: int, *options: str) -> Found:
     return found
 
 
-def _told(name: str, found: Sequence[Found], scale: int = 1, *, middle: bool = False) -> Told:
-    chosen = statistics.median if middle else min
-    seconds = chosen([one for part in found for one in part["seconds"]])
-    processor = chosen([one for part in found for one in part["processor"]])
+def _told(name: str, found: Sequence[Found], scale: int = 1) -> Told:
+    seconds, processor = (statistics.median(min(part[what]) for part in found) for what in ("seconds", "processor"))
     return Told(name, seconds * scale, processor * scale, max(part["peak"] for part in found), scale)
 
 
@@ -139,7 +138,7 @@ def linear(sizes: Sequence[int], rounds: int) -> None:
     for events in sizes:
         with tempfile.TemporaryDirectory() as name:
             make(events).save(Path(name))
-            told = _told(WHOLE, [_alone(WHOLE, Path(name), rounds, "--unchecked")], middle=True)
+            told = _told(WHOLE, [_alone(WHOLE, Path(name), rounds, "--unchecked")])
             parts = json.loads(_run("benchmarks.features_limit", name))
         least, rows = sum(parts[part] for part in LEAST), events // EVENTS_A_LEAD * LANDMARKS
         each, size = told.seconds / events * 1e6, told.peak * 2**20 / events
@@ -157,7 +156,7 @@ def _run(module: str, *arguments: str) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The features of many events: leadscore against polars, DuckDB and pandas.")
     parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=2, help="how often leadscore answers, before, between and after the others")
+    parser.add_argument("--rounds", type=int, default=2, help="how often leadscore answers in each of its processes")
     parser.add_argument("--linear", type=int, nargs="*", metavar="EVENTS", help="leadscore alone, at 1 M, 10 M and 50 M events or at these")
     return parser.parse_args()
 

@@ -69,16 +69,17 @@ class Cohort:
 def compute(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> Rows:
     """The model's rows for a spine: (m,) lead index, (m,) micros -> float32 (m, columns), in the spine's order; nan where nothing is known. Raises
     ValueError for a cohort without colleagues where the schema has features of them."""
-    return _block(schema, cohort, lead, as_of, _of_colleagues(schema, cohort, lead, as_of))
+    return _into(_empty(schema, lead.size), schema, cohort, lead, as_of, _of_colleagues(schema, cohort, lead, as_of))
 
 
 def compute_in_blocks(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints, rows: int) -> Iterator[Rows]:
-    """What `compute` gives, in order, so many rows at a time. Only the columns of colleagues are computed at once: leads of different blocks share
-    an account's events, which are read once."""
-    colleagues = _of_colleagues(schema, cohort, lead, as_of)
+    """What `compute` gives, in order, so many rows at a time, all in the same memory: what is kept of a block must be copied before the next is
+    asked for. Only the columns of colleagues are computed at once: leads of different blocks share an account's events, which are read once."""
+    colleagues, held = _of_colleagues(schema, cohort, lead, as_of), _empty(schema, min(rows, lead.size))
     for begin in range(0, lead.size, rows):
-        part = slice(begin, begin + rows)
-        yield _block(schema, cohort, lead[part], as_of[part], None if colleagues is None else colleagues[part])
+        part = slice(begin, min(begin + rows, lead.size))
+        block = held[: part.stop - begin]
+        yield _into(block, schema, cohort, lead[part], as_of[part], None if colleagues is None else colleagues[part])
 
 
 def _of_colleagues(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> Rows | None:
@@ -89,8 +90,11 @@ def _of_colleagues(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints) -> R
     return cohort.colleagues.compute(lead, as_of)
 
 
-def _block(schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints, colleagues: Rows | None) -> Rows:
-    out = np.empty((lead.size, len(schema.columns)), np.float32)
+def _empty(schema: Schema, rows: int) -> Rows:
+    return np.empty((rows, len(schema.columns)), np.float32)
+
+
+def _into(out: Rows, schema: Schema, cohort: Cohort, lead: Ints, as_of: Ints, colleagues: Rows | None) -> Rows:
     order = timelines.in_order(lead, as_of)
     if order is None:
         timelines.run(schema.program, cohort.timeline, lead, as_of, out)
