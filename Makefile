@@ -64,7 +64,7 @@ clean:  ## remove .venv and every cache
 	@touch $@
 
 # The kernels are compiled here, so that neither the first request nor the first test waits for it.
-KERNELS := $(shell grep -rl --include='*.py' njit data features registry training)
+KERNELS := $(shell grep -rlE --include='*.py' 'njit|intrinsic' data features registry training)
 .venv/.warm: .venv/.installed $(KERNELS) $(wildcard */warm.py)
 	@$(BIN)/python -m compileall -q $(CODE)
 	@find data/sample features -name '*.nb?' -delete # their kernels call each other across files, which numba's cache does not notice

@@ -47,9 +47,7 @@ OWN |= {"deals": ("deal_id", "lead_id"), "changes": ("id",)}
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--leads", type=int, default=1_000_000)
-    asked.add_argument(
-        "--parts", type=int, nargs="*", default=[], help="numbers of partitions to try (default: as the command chooses, and half of it)"
-    )
+    asked.add_argument("--parts", type=int, nargs="*", default=[], help="numbers of partitions to try (default: as the command chooses)")
     asked.add_argument("--keep", help="a folder that keeps the world and the champion for the next time")
     told = asked.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from data.cluster import code
 from data.contract import TABLES, DataError
-from data.dataset import digest_of, reported
+from data.dataset import Dataset, digest_of, reported
 from data.documents import write_json
 from data.folder import Origin, find_origins, open_folder
 from data.funnel import Funnel
@@ -27,7 +27,7 @@ from data.sources import files_of
 from data.validation import Inspection, Report
 from data.workers import Each, in_turn
 
-__all__ = ["MANIFEST", "MOST", "NoLeads", "Partitions", "partitions_of", "read_partition", "suggested_count"]
+__all__ = ["MANIFEST", "MOST", "NoLeads", "Partitions", "gathered", "partitions_of", "read_partition", "suggested_count"]
 
 MOST = 400
 """Partitions at most: each has a file open while rows are dealt out."""
@@ -92,6 +92,13 @@ def partitions_of(
     tasks = _tasks(work, begun, funnel)
     _type(tasks, work, each, share)
     return _together(folder.resolve().name, tasks, begun)
+
+
+def gathered(parts: Partitions) -> Dataset:
+    """All partitions as one dataset: what `read_dataset` gives of the folder, in another order of the rows."""
+    read = [read_partition(folder) for folder in parts.folders]
+    tables = {name: pyarrow.concat_tables([getattr(one, name) for one in read], promote_options="default") for name in TABLES}
+    return Dataset(**tables, digest=parts.digest)
 
 
 def _question(folder: Path, origins: dict[str, tuple[Origin, ...]], mapping: DatasetMapping | None, funnel: Funnel, count: int) -> dict[str, Any]:

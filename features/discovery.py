@@ -58,7 +58,8 @@ def discover(dataset: Dataset, funnel: Funnel, without: Collection[str] = ()) ->
     ]
     left_out = tuple(a for a in found if isinstance(a, LeftOut))
     schema = Schema(funnel.stages, funnel.exits, types, (), renamed)
-    events = dataset.events.filter(pc.is_in(dataset.events["type"], value_set=pa.array(_counted(dataset.events, schema), pa.string())))
+    counted = pc.is_in(dataset.events["type"], value_set=pa.array(_counted(dataset.events, schema), pa.string()))
+    events = dataset.events.select(["lead_id", "channel", "occurred_at", "recorded_at"]).filter(counted)
     schema = replace(
         schema,
         channels=_channels(events["channel"], types),

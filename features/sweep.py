@@ -114,7 +114,7 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
         row += 1
     # after a lead's first i events: how many of each slot, on how many days; after the first j events of one sum, its values and how many they are
     held, days = np.empty((longest_run + 1, slots), np.int32), np.empty(longest_run + 2, np.int32)
-    worth, joined = np.empty((sums, longest_run + 1 if values else 1, 2), np.int64), np.empty(sums, np.int64)
+    worth, joined = np.empty((sums, values * longest_run + 1, 2), np.int64), np.empty(sums, np.int64)
     held[0], days[0], worth[:, 0] = 0, 0, 0
     row = begin
     while row < end:

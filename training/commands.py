@@ -1,11 +1,9 @@
 """`leadscore sample`, `validate`, `train` and `demo`: what a person sees while it runs."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -24,6 +22,7 @@ from data.telling import telling
 from data.validation import InvalidDataset, Report
 from training.flat import train_flat
 from training.matrix import RowsOf, rows_of
+from training.reading import learnable
 from training.run import Tell, Trained
 from training.run import train as train_bundle
 from training.story import tell_result
@@ -58,7 +57,8 @@ def validate(dataset: str, config: str | None, mapping: str | None, json: str | 
                 found, report = check_flat(dataset, _funnel(config), tell, clock())
                 said = f"{_could_be(found)}\n"
             else:
-                _, report = _read(dataset, _funnel(config), mapping, tell)
+                told = load_mapping(mapping) if mapping else None
+                _, report = read_dataset(dataset, funnel=_funnel(config), mapping=told, on_progress=tell)
     except InvalidDataset as error:
         report = error.report
     (sys.stderr if json == "-" else sys.stdout).write(f"{report.text()}\n{said}")
@@ -121,31 +121,9 @@ def _train(
         file, report = read_flat(dataset, flat, funnel, tell, clock())
         _require_leads(dataset, file.dataset)
         return *settle(train_flat(file, funnel, clock(), seed, tell, tuning), None, funnel, promote, tell), report
-    with _computed(cluster, dataset, funnel, mapping, tell) as computed:
-        read, report = _read(dataset, funnel, mapping, tell)
-        _require_leads(dataset, read)
-        return *learn(read, funnel, promote, seed, tell, tuning=tuning, computed=computed), report
-
-
-@contextmanager
-def _computed(cluster: str | None, dataset: str, funnel: Funnel, mapping: str | None, tell: Tell) -> Iterator[RowsOf]:
-    """What makes the rows that are learned from: this process, or the workers of a cluster, from partitions that lie in LEADSCORE_HOME meanwhile."""
-    if cluster is None:
-        yield rows_of
-        return
-    from data.cluster import connected
-    from data.partitions import partitions_of
-    from training.cluster import ClusterRows
-
-    home = leadscore_home().resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    with (
-        TemporaryDirectory(prefix="partitions-", dir=home, ignore_cleanup_errors=True) as work,
-        connected(cluster, Path(work)) as found,
-    ):
-        tell(f"dealing {dataset} into partitions, on {found.threads} threads of {cluster}")
-        parts = partitions_of(dataset, load_mapping(mapping) if mapping else None, funnel, work, each=found.each)
-        yield ClusterRows(found, parts.folders)
+    with learnable(dataset, load_mapping(mapping) if mapping else None, funnel, cluster, tell) as found:
+        _require_leads(dataset, found.dataset)
+        return *learn(found.dataset, funnel, promote, seed, tell, tuning=tuning, computed=found.computed), found.report
 
 
 def _no_cluster(cluster: str | None) -> None:
@@ -223,10 +201,6 @@ def _could_be(found: Sequence[str]) -> str:
 
 def _funnel(config: str | None) -> Funnel:
     return load_funnel(Path(config) if config else None)
-
-
-def _read(dataset: str, funnel: Funnel, mapping: str | None, tell: Tell) -> tuple[Dataset, Report]:
-    return read_dataset(dataset, funnel=funnel, mapping=load_mapping(mapping) if mapping else None, on_progress=tell)
 
 
 def _check_writable(target: str | None) -> None:
