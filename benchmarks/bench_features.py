@@ -8,10 +8,10 @@ active days, trend, share, sum and mean that leadscore declares for these types.
 has it answer the same columns only. It starts from unsorted numpy columns (lead, type, time, value) and ends with the model's rows; the others
 start from the same in their own memory (loading is not counted) and end with one float32 column each, in whatever order they like.
 
-Each contender has a process of its own and all cores. A formulation is asked at a tenth of the size first; what takes a quarter more than the best of
-its library there is not asked again, but told from there. All figures are the better of two tries in one process, which find its memory warm;
-leadscore's the median of several processes, before, between and after the others. The last line compares the same columns; in the one before it
-leadscore answers its whole row, and the others no more than those columns.
+Each contender has a process of its own and all cores. A formulation is asked at a tenth of the size first, once; what takes a quarter more than the
+best of its library there is not asked again, but told from there. At the full size the better of two tries in one process counts, of which the second
+finds its memory warm (one try of what takes 20 s); of leadscore the median of several such processes, before, between and after the others. The last
+line compares the same columns; in the one before it leadscore answers its whole row, and the others no more than those columns.
 """
 
 import argparse

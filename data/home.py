@@ -1,8 +1,12 @@
 """Where the state of one instance lives, and what time it is there."""
 
+import errno
 import os
 import time
 from pathlib import Path
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""What an OSError says where a disk takes no more."""
 
 
 def leadscore_home() -> Path:

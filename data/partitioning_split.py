@@ -213,7 +213,7 @@ class _Shelf:
         for number, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
             for kind, values in (("keys", keys), ("parts", part)):
                 with self._path(kind, number).open("ab") as file:
-                    values[begin:end].tofile(file)
+                    file.write(values[begin:end].data)
 
     def settle(self) -> None:
         """Writes the keys that several partitions have, sorted, and removes the files."""

@@ -154,5 +154,7 @@ def read_partition(path: str | Path) -> Dataset:
         about = orjson.loads((folder / DONE).read_bytes())
         tables = {name: pa.parquet.read_table(folder / f"{name}.parquet").combine_chunks() for name in TABLES}
     except (OSError, pa.ArrowException, orjson.JSONDecodeError) as error:
-        raise DataError(f"the partition {folder} can't be read: {error}. Remove its work folder and run the command again.") from None
+        raise DataError(
+            f"the partition {folder} can't be read: {error}. Remove its work folder, if it is still there, and run the command again."
+        ) from None
     return Dataset(**tables, digest=f"{about['digest']}:{folder.name}")

@@ -213,4 +213,6 @@ def _documents(tasks: list[TypingTask]) -> Iterator[dict[str, Any]]:
         try:
             yield orjson.loads((task.folder / DONE).read_bytes())
         except (OSError, orjson.JSONDecodeError) as error:
-            raise DataError(f"the partition {task.folder} can't be read: {error}. Remove {task.work} and run the command again.") from None
+            raise DataError(
+                f"the partition {task.folder} can't be read: {error}. Remove {task.work}, if it is still there, and run the command again."
+            ) from None

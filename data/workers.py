@@ -12,6 +12,8 @@ from typing import Protocol, TypeVar
 
 from data.contract import DataError
 
+MOST_WORKERS = 16
+"""Each may take a gigabyte."""
 Task = TypeVar("Task")
 Done = TypeVar("Done")
 
@@ -25,6 +27,11 @@ class Each(Protocol):
 def in_turn(function: Callable[[Task], Done], tasks: Sequence[Task]) -> Iterator[Done]:
     """Here, one after the other."""
     return map(function, tasks)
+
+
+def workers_here() -> int:
+    """As many as this process may use cores, up to MOST_WORKERS."""
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
 
 def _begin() -> None:
@@ -59,8 +66,8 @@ def in_processes(workers: int) -> Iterator[Each]:
                 yield done.result()
         except BrokenProcessPool:
             raise DataError(
-                "a worker process was ended from outside, most likely because the machine ran out of memory. What is finished is kept: free some "
-                "memory, or allow fewer workers, and run the same command again."
+                "a worker process was ended from outside, most likely because the machine ran out of memory. Free some memory, or give it "
+                "fewer cores (taskset), and run the same command again: `leadscore score` goes on where it was."
             ) from None
 
     try:

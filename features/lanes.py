@@ -1,13 +1,14 @@
 """Arithmetic on LANES neighbouring numbers at once, for kernels whose arrays are short. The compiler turns a plain loop into the same instructions,
 but asks before each loop whether its arrays overlap and what is left over at its end, which for a dozen numbers takes longer than the loop itself.
 
-Indices count the elements of a contiguous array of any shape. Nothing is checked: what is read and written must exist.
+Indices count the elements of a contiguous array of any shape. Only types are checked, once, by the compiler: what is read and written must exist.
 """
 
 from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 _instruction: Any = intrinsic  # whose types count the first argument, which callers do not give
@@ -32,6 +33,7 @@ def subtract(_, left, _i, right, _j, out, _k):  # type: ignore[no-untyped-def]
 @_instruction
 def leading(_, times, _i, _edge):  # type: ignore[no-untyped-def]
     """How many of times[i : i + AHEAD], int64, are at or before edge, from the first on."""
+    _require(times.dtype == types.int64, times)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector, positions = ir.VectorType(ir.IntType(64), AHEAD), ir.VectorType(ir.IntType(32), AHEAD)
@@ -46,7 +48,14 @@ def leading(_, times, _i, _edge):  # type: ignore[no-untyped-def]
     return types.int64(times, types.intp, types.int64), generate
 
 
+def _require(fits: bool, *arrays: Any) -> None:
+    if not fits or any(array.layout != "C" for array in arrays):
+        raise TypingError(f"contiguous arrays of one dtype are needed (instants: int64); got {', '.join(map(str, arrays))}")
+
+
 def _elementwise(operation: str, left: Any, right: Any, out: Any) -> Any:
+    _require(left.dtype == right.dtype == out.dtype, left, right, out)
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector, size = ir.VectorType(context.get_value_type(left.dtype), LANES), left.dtype.bitwidth // 8
         one, other = (builder.load(_place(context, builder, signature, arguments, n, vector), align=size) for n in (0, 2))

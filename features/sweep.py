@@ -2,8 +2,8 @@
 
 Every event is read once when it becomes known; what it adds is remembered as running totals, so that the count of a window is the difference of the
 totals at its ends. Values are summed as int64 millionths: exact whatever the order. Cost: O(events x slots + rows x (windows x slots + features)),
-free of window length, with LANES slots at once; `returns` walks the stage rows of a row's lead, which are few. Memory: 4 bytes a slot for each event
-of the one lead that has most.
+free of window length, with LANES slots at once; `returns` walks the stage rows of a row's lead, which are few. Memory: 4 bytes a slot and some 20
+more for each event of the one lead that has most.
 """
 
 import math
@@ -96,7 +96,9 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
     place of (window, slot) among all such (of a trend that of its pair of windows among those asked for).
     """
     slots, n_windows, width, values = adds.shape[1], windows.size + 1, kinds.shape[1], worths.shape[1]
-    sums = np.int64(worths.max()) + 1 if worths.size else 0
+    sums = np.int64(0)
+    for f in range(bounds[_VALUE_SUM], bounds[_VALUE_MEAN + 1]):
+        sums = np.int64(max(sums, steps[f, 3] + 2))  # and nobody's
     never, ever = np.iinfo(np.int64).min, n_windows + 1
     # one array, cut up: of few leads, asking for memory costs more than the sweep
     numbers, instants = np.empty((ever + 3, slots), np.int32), np.empty((6, slots))

@@ -94,7 +94,7 @@ def _coded(column: Column, codes: Sequence[int], missing: int = -1) -> Codes:
 
 
 def _dictionary(column: Column) -> Any:
-    return column.combine_chunks().dictionary_encode()
+    return column.dictionary_encode().combine_chunks()  # in this order: one chunk holds no more than 2 GiB of text
 
 
 def stays_of(dataset: Dataset, leads: pa.Table) -> Stays:

@@ -1,7 +1,5 @@
 """`leadscore score`: the score file of a dataset."""
 
-import errno
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +12,13 @@ from data.contract import DataError, format_instant, parse_instant
 from data.dataset import Dataset
 from data.flat import FlatColumns, read_to_score
 from data.funnel import Funnel, load_funnel
-from data.home import clock
+from data.home import NO_ROOM, clock
 from data.mapping import DatasetMapping, load_mapping
 from data.partitions import NoLeads, Partitions, partitions_of
 from data.store import open_store
 from data.telling import telling
 from data.validation import InvalidDataset
-from data.workers import Each, in_processes
+from data.workers import Each, in_processes, workers_here
 from features.tables import cohort_of
 from registry.bundle import FLAT_PATH, Bundle
 from serving.batch import schema_of, score_cohort
@@ -29,9 +27,7 @@ from serving.scorer import Scorer
 from serving.scoring_progress import Steps, steps
 from serving.scoring_run import PartitionTask, Workplace, score_partition, workplace
 
-MOST_WORKERS = 16
 _MUCH_LARGER = 8
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def score(
@@ -130,7 +126,7 @@ def _is_about(error: OSError, out: Path) -> bool:
     """Whether it is the output, a folder above it, or what lies beside it for the work that can't be used."""
     beside = str(out.with_name(f".{out.name}."))
     if not isinstance(error.filename, str):  # one of Arrow, or of a file that is open
-        return error.errno in _NO_ROOM or beside in str(error)
+        return error.errno in NO_ROOM or beside in str(error)
     named = Path(error.filename).absolute()
     return named == out or named in out.parents or str(named).startswith(beside)
 
@@ -139,7 +135,7 @@ def _is_about(error: OSError, out: Path) -> bool:
 def _each(cluster: str | None, place: Workplace) -> Iterator[Each]:
     """What runs the partitions' tasks: the cores of this machine, or the workers of a cluster."""
     if cluster is None:
-        with in_processes(min(len(os.sched_getaffinity(0)), MOST_WORKERS)) as each:
+        with in_processes(workers_here()) as each:
             yield each
         return
     from data.cluster import connected

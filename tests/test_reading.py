@@ -1,6 +1,7 @@
 """What is learned from is the same whether a folder is read whole or, as a large one is, from partitions."""
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from data import partitions
 from data.contract import DAY, TABLES, DataError
 from data.dataset import read_dataset
 from data.funnel import Funnel
+from data.partitions import NoLeads
 from data.sample import write_sample
 from features.rows import compute
 from training import reading
@@ -77,6 +79,25 @@ def test_a_bundle_learned_from_partitions_is_the_same(folder: Path, dealt: Learn
     whole, _ = read_dataset(folder, funnel=Funnel())
     made = [train(dataset, Funnel(), whole.data_end).bundle for dataset in (whole, dealt.dataset)]
     assert made[0].hash == made[1].hash
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_holds_stays(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitions, "_BYTES", 10_000)
+    left, held = home / "partitions-left", home / "partitions-held"
+    for work in (left, held):
+        (work / "raw").mkdir(parents=True)
+        (work / "lock").touch()
+    with (held / "lock").open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        read(folder)
+    assert list(home.glob("*partitions-*")) == [held]
+
+
+def test_a_folder_without_leads_is_told_the_same_in_any_size(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leads.csv").write_text("lead_id,created_at\n")
+    monkeypatch.setattr(partitions, "_BYTES", 1)
+    with pytest.raises(NoLeads, match="holds no lead, so there is nothing to learn from"):
+        read(tmp_path)
 
 
 def test_a_full_disk_is_told_with_what_to_do(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

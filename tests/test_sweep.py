@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from feature_oracle import COLLEAGUE_ORACLES, DAY, HOUR, ORACLES, ROUNDED, TEAM, TYPES, Event, History, by_hand
 from features import colleagues
-from features.declarations import WINDOWS
+from features.declarations import GROUPS, WINDOWS, EventType
+from features.lanes import AHEAD, LANES
 from features.rows import Cohort, Known, compute, compute_told
 from features.schema import Schema
 from features.sweep import NO_VALUE, OPS
@@ -56,7 +57,7 @@ def timeline_of(histories_: list[History]) -> Timeline:
 
 def rows_of(histories_: list[History], spine: list[tuple[int, int]]) -> np.ndarray:
     lead, as_of = np.array(spine, np.int64).reshape(-1, 2).T
-    return compute(SCHEMA, Cohort([], timeline_of(histories_), Known({}, {})), lead, as_of)
+    return compute(histories_[0].schema, Cohort([], timeline_of(histories_), Known({}, {})), lead, as_of)
 
 
 def past_of(h: History, as_of: int) -> Past:
@@ -81,10 +82,29 @@ def test_the_sweep_equals_the_oracle(hs: list[History], data: st.DataObject) -> 
 
 
 def assert_row(fast: np.ndarray, h: History, as_of: int) -> None:
-    slow = np.array([by_hand(f, h, as_of) for f in SCHEMA.features], np.float32)
-    off = np.abs(fast - slow) > [1e-6 if f.op in ROUNDED else 0.0 for f in SCHEMA.features]
+    slow = np.array([by_hand(f, h, as_of) for f in h.schema.features], np.float32)
+    off = np.abs(fast - slow) > [1e-6 if f.op in ROUNDED else 0.0 for f in h.schema.features]
     off |= np.isnan(fast) != np.isnan(slow)
-    assert not off.any(), [(f.name, fast[i], slow[i]) for i, f in enumerate(SCHEMA.features) if off[i]]
+    assert not off.any(), [(f.name, fast[i], slow[i]) for i, f in enumerate(h.schema.features) if off[i]]
+
+
+@pytest.mark.parametrize("slots", [LANES - 1, LANES, LANES + 1, 2 * LANES])
+def test_any_number_of_slots_and_of_events_equals_the_oracle(slots: int) -> None:
+    """What is computed LANES slots at once, and AHEAD instants, to the last event of all."""
+    draw = np.random.default_rng(slots)
+    ways = ("inbound", "outbound", None)
+    types = tuple(EventType(f"type_{i:02}", "Did", "interest", ways[i % 3], i % 2 == 0) for i in range(slots - len(GROUPS)))
+    schema = Schema(SCHEMA.stages, SCHEMA.exits, types, ())
+    assert schema.program.slots == slots
+    hs = []
+    for size in (0, 5 * AHEAD, AHEAD - 1, AHEAD, 3 * AHEAD + 1):
+        at = BEGIN + draw.integers(-100, 20, size) * DAY
+        kind, value = draw.integers(0, len(types), size), draw.integers(-(10**9), 10**9, size)
+        events = [Event(int(t), types[k].name, int(v) if types[k].has_value else None) for t, k, v in zip(at, kind, value, strict=True)]
+        hs.append(History(schema, BEGIN - 50 * DAY, tuple(events), ((BEGIN - 9 * DAY, 1),)))
+    spine = [(lead, BEGIN + days * DAY) for lead in range(len(hs)) for days in (-60, -7, 0, 30)]
+    for row, (lead, as_of) in zip(rows_of(hs, spine), spine, strict=True):
+        assert_row(row, hs[lead], as_of)
 
 
 @settings(max_examples=100, deadline=None)

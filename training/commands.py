@@ -22,7 +22,7 @@ from data.telling import telling
 from data.validation import InvalidDataset, Report
 from training.flat import train_flat
 from training.matrix import RowsOf, rows_of
-from training.reading import learnable
+from training.reading import learnable, nothing_to_learn_from
 from training.run import Tell, Trained
 from training.run import train as train_bundle
 from training.story import tell_result
@@ -138,7 +138,7 @@ def _no_mapping(mapping: str | None) -> None:
 
 def _require_leads(dataset: str, read: Dataset) -> None:
     if not read.leads.num_rows:
-        raise DataError(f"{dataset} holds no lead, so there is nothing to learn from: leads has a header and no row. Export it again.")
+        raise DataError(nothing_to_learn_from(dataset))
 
 
 def learn(

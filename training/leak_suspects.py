@@ -95,7 +95,7 @@ def _identifier(field: str, values: Column) -> str | None:
 
 def _dates(distinct: list[str]) -> bool:
     try:
-        return all(parse_instant(str(v)) for v in distinct[:20])
+        return all(parse_instant(str(v)) for v in sorted(distinct)[:20])
     except DataError:
         return False
 
