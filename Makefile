@@ -9,7 +9,7 @@ BIN := .venv/bin
 CODE := leadscore.py data features training registry serving
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test proofs lint bench lock clean
+.PHONY: help demo test coverage proofs lint bench lock clean
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
@@ -21,9 +21,12 @@ lint: .venv/.installed  ## style and types, nothing is changed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: .venv/.installed  ## style, types, and every test but the long proofs, with coverage
+test: .venv/.installed  ## style, types, and every test but the long proofs
 	@$(MAKE) -j2 lint .venv/.warm
-	@$(BIN)/pytest -q -m "not proof" -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -m "not proof" -n 3 --dist loadfile --no-loadscope-reorder $(COVERAGE)
+
+coverage: COVERAGE := --cov --cov-report=term:skip-covered
+coverage: test  ## the same tests, and the lines that none of them reached
 
 proofs: .venv/.warm  ## the long proofs that do not fit into `make test`
 	@$(BIN)/pytest -q -m proof
