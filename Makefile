@@ -58,7 +58,7 @@ clean:  ## remove .venv and every cache
 	  echo "Name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@cmp -s $< $@ || { \
 	  echo "Creating .venv from $< (once; a minute or two) ..."; \
-	  $(PYTHON) -m venv --clear .venv && $(BIN)/pip install --quiet --require-hashes -r $< && cp $< $@; }
+	  $(PYTHON) -m venv --clear .venv && $(BIN)/pip install --quiet --no-deps --no-compile --require-hashes -r $< && cp $< $@; }
 	@touch $@
 
 .venv/.installed: .venv/.locked pyproject.toml

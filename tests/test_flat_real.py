@@ -45,6 +45,7 @@ def test_xeducation_leaks_are_told_and_left_out_and_the_rest_is_as_good_as_the_r
     assert told["test"]["log_loss"] <= 0.442
 
 
+@pytest.mark.proof
 def test_bank_in_order_of_its_rows_is_told_forward_and_without_the_length_of_the_call() -> None:
     told = trained("bank/bank-additional-full.csv", "y", True)
     assert leaks(told, "proven") == {"duration"}

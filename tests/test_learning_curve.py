@@ -8,7 +8,7 @@ import pytest
 from benchmarks.bench_little_data import distances
 from benchmarks.truths import TrueWorld
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 
 def test_from_no_answer_to_a_good_one(tmp_path: Path) -> None:

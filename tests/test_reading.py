@@ -33,6 +33,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.csv"))
+
+
 def read(folder: Path, told: list[str] | None = None) -> Learnable:
     with learnable(str(folder), None, Funnel(), None, (told if told is not None else []).append) as found:
         return found
@@ -41,8 +45,7 @@ def read(folder: Path, told: list[str] | None = None) -> Learnable:
 @pytest.fixture
 def dealt(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Learnable:
     """The folder as if it were a large one."""
-    size = sum(file.stat().st_size for file in folder.glob("*.csv"))
-    monkeypatch.setattr(partitions, "_BYTES", size // 3)
+    monkeypatch.setattr(partitions, "_BYTES", size_of(folder) // 3)
     told: list[str] = []
     found = read(folder, told)
     assert found.dataset.events["lead_id"].num_chunks >= 3
@@ -82,7 +85,7 @@ def test_a_bundle_learned_from_partitions_is_the_same(folder: Path, dealt: Learn
 
 
 def test_what_a_killed_process_left_goes_and_what_a_living_one_holds_stays(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partitions, "_BYTES", 10_000)
+    monkeypatch.setattr(partitions, "_BYTES", size_of(folder) // 2)
     left, held = home / "partitions-left", home / "partitions-held"
     for work in (left, held):
         (work / "raw").mkdir(parents=True)

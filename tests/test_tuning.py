@@ -142,7 +142,7 @@ def test_tuning_on_noise_changes_nothing() -> None:
     assert choose(sample, splits_of(sample), 0, Tuning(trials=(3,))).candidate == "base_rate"
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_trials_that_a_budget_allowed_make_the_same_bundle_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = sampled(tmp_path / "world", 250, 1)
     budgeted = train(dataset, Funnel(), END, tuning=Tuning(seconds=2.0)).bundle
