@@ -168,7 +168,7 @@ def test_processes_of_their_own_score_the_same(crm: Path, tmp_path: Path) -> Non
 def test_a_worker_that_is_ended_is_told_of_and_loses_nothing(crm: Path, tmp_path: Path) -> None:
     _, tasks = places(crm, tmp_path / "work", 4)
     score_partition(tasks[0])
-    with pytest.raises(DataError, match=r"ended from outside.*What is finished is kept.*run the same command again"), in_processes(2) as each:
+    with pytest.raises(DataError, match=r"ended from outside.*the same command again: `leadscore score` goes on"), in_processes(2) as each:
         list(each(_ends_in_the_third, tasks))
     assert Path(tasks[0].out).exists()
     assert [score_partition(task).part for task in tasks] == [0, 1, 2, 3]
