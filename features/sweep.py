@@ -101,8 +101,8 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
         sums = np.int64(max(sums, steps[f, 3] + 2))  # and nobody's
     never, ever = np.iinfo(np.int64).min, n_windows + 1
     # one array, cut up: of few leads, asking for memory costs more than the sweep
-    numbers, instants = np.empty((ever + 3, slots), np.int32), np.empty((6, slots))
-    counts, heard, run, bursts = numbers[:ever], numbers[-3], numbers[-2], numbers[-1]
+    numbers, instants = np.empty((ever + 2, slots), np.int32), np.empty((6, slots))
+    counts, run, bursts = numbers[:ever], numbers[-2], numbers[-1]
     # as numbers with a nan: exact to the microsecond until the year 2255
     first, last, burst_last, longest, gap_mean, gap_squares = instants[0], instants[1], instants[2], instants[3], instants[4], instants[5]
     small = MEMO if end - begin > MEMO_FROM else 0
@@ -147,14 +147,14 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                     furthest = max(furthest, stage + 1)
                 at += 1
             while head < final and event_time[head] <= as_of:
-                time, kind, value = event_time[head], np.uint16(event_kind[head]), event_value[head]
+                time, kind, value, i = event_time[head], np.uint16(event_kind[head]), event_value[head], head - origin
                 for k in range(rhythms.shape[1]):
                     s = rhythms[kind, k]
-                    if heard[s]:
+                    if held[i, s]:
                         gap = time - last[s]
                         longest[s] = max(longest[s], gap)
                         off = gap - gap_mean[s]
-                        gap_mean[s] += off / heard[s]
+                        gap_mean[s] += off / held[i, s]
                         gap_squares[s] += off * (gap - gap_mean[s])
                         run[s] = run[s] + 1 if gap <= HOUR else 1
                         if run[s] >= 3:
@@ -188,13 +188,12 @@ def sweep(created, event_start, event_time, event_kind, event_value, stage_start
                     if time > last_answer:
                         unanswered = 0
                     last_answer = time
-                i = head - origin
                 for s in range(0, slots, LANES):
                     add(held, i * slots + s, adds, np.int64(kind) * slots + s, held, (i + 1) * slots + s)
-                    add(held, i * slots + s, adds, np.int64(kind) * slots + s, heard, s)
                 days[i + 1] = days[i] + (time // DAY != day)
                 day = time // DAY
                 head += 1
+            heard = held[head - origin]
             for w in range(n_windows):
                 # the stage's own window is closed at its start: an event at the entry counts
                 edge = as_of - windows[w] if w < windows.size else entered - 1
