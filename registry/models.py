@@ -73,17 +73,23 @@ class Linear:
 
     def standardised(self, X: Rows) -> Floats:
         """(n, p) -> (n, p) float64; nan stays nan."""
-        clipped = np.clip(X.astype(np.float64), self.low, self.high)
-        clipped[:, self.logged] = np.log1p(clipped[:, self.logged])
-        return np.asarray((clipped - self.center) / self.scale)
+        z = X.astype(np.float64)
+        np.clip(z, self.low, self.high, out=z)
+        z[:, self.logged] = np.log1p(z[:, self.logged])
+        z -= self.center
+        z /= self.scale
+        return z
 
     def raw_score(self, X: Rows) -> Floats:
         return np.asarray(self.contributions(X).sum(axis=1))
 
     def contributions(self, X: Rows) -> Floats:
         z = self.standardised(X)
-        effects = np.where(np.isnan(z), self.missing, z * self.coefficient)
-        return np.column_stack([effects, np.full(len(X), self.intercept)])
+        out = np.empty((len(X), X.shape[1] + 1))
+        effects = np.multiply(z, self.coefficient, out=out[:, :-1])
+        np.copyto(effects, self.missing, where=np.isnan(z))
+        out[:, -1] = self.intercept
+        return out
 
     def explained(self, X: Rows) -> tuple[Floats, Floats]:
         found = self.contributions(X)

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Response, expect
 
 import browser as screens
 from browser import HEAVIEST, PHONE, SCREEN, sign_in, visitor
@@ -55,6 +55,11 @@ def feedback(home: Path) -> list[tuple[str, str | None, str | None]]:
         return [tuple(row) for row in connection.execute(sa.select(FEEDBACK.c.lead_id, FEEDBACK.c.action, FEEDBACK.c.by).order_by(FEEDBACK.c.id))]
 
 
+def posted(answer: Response) -> bool:
+    """What was sent has been stored: to be waited for, since a line may have said before what it is to say now."""
+    return answer.request.method == "POST"
+
+
 def lead_of(line: Locator) -> str:
     """The id of the lead that a line of the queue is about."""
     return str(line.locator("[data-open]").get_attribute("href")).split("?")[0].rsplit("/", 1)[1]
@@ -93,7 +98,8 @@ def test_a_morning(chromium: Browser, origin: str, home: Path, secret: str, way:
         page.go_back()
         first = page.locator("[data-row]").first
         first.locator("summary").first.click()
-        first.locator("button[value=no_fit]").click()
+        with page.expect_response(posted):
+            first.locator("button[value=no_fit]").click()
         expect(page.locator("[data-row]").first).to_contain_text(words.text("done today"))
         expect(page.locator("[data-row]").first.locator(".action-disqualify")).to_be_visible()
         assert [(row[0], row[1]) for row in feedback(home)[before:]] == [(lead_id, "disqualify")]
@@ -131,7 +137,8 @@ def test_a_morning_without_a_mouse(chromium: Browser, origin: str, home: Path, s
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         expect(page.locator("[data-override][open] button[value=wants_call]")).to_be_focused()
-        page.keyboard.press("Enter")
+        with page.expect_response(posted):
+            page.keyboard.press("Enter")
         expect(page.locator("[data-row]").first).to_contain_text("done today")
         assert [(row[0], row[1]) for row in feedback(home)[before:]] == [(lead_id, "work_now")]
 

@@ -21,7 +21,7 @@ both_databases = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 
 @both_databases
 def test_what_was_acknowledged_is_there_after_kill_9(kind: str, tmp_path: Path) -> None:
-    told = kills(kind, tmp_path, BUNDLES[0], rounds=5)
+    told = kills(kind, tmp_path, BUNDLES[0], rounds=4)
     assert told["missing"] == NOTHING
     assert int(str(told["events"])) > 30, "the load did reach the service"
     assert int(str(told["calls cut off"])) > 0, "calls were under way when it was killed"
@@ -56,7 +56,7 @@ def test_two_services_share_one_database(kind: str, tmp_path: Path) -> None:
 
 @both_databases
 def test_no_request_fails_or_mixes_versions_across_promotions_and_rollbacks(kind: str, tmp_path: Path) -> None:
-    told = load(kind, tmp_path, BUNDLES, seconds=10, every=2)
+    told = load(kind, tmp_path, BUNDLES, seconds=6, every=2)
     assert told["missing"] == NOTHING
     assert told["failed"] == {}
     assert told["answers that mixed versions"] == 0

@@ -103,6 +103,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes under /proc")
+@pytest.mark.parametrize("store_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True)
 def test_a_retraining_cancelled_killed_begun_anew_and_not_repeated(store_url: str, tmp_path: Path, dataset: Path) -> None:
     assert leadscore(tmp_path, store_url, "ingest", str(dataset)).returncode == 0
     with open_store(store_url) as store:

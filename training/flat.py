@@ -27,6 +27,7 @@ from training.leak_suspects import suspect_columns
 from training.leak_trial import Trial
 from training.run import Tell, Trained, forward_answers
 from training.splits import Splits, dealt_splits, ordered_splits
+from training.sums import on_any_cores
 from training.tuning import NO_TUNING, Tuning
 
 REASON = "no horizon: the file has no times"
@@ -47,6 +48,7 @@ class _Studied:
     left_out: tuple[LeftOut, ...]
 
 
+@on_any_cores
 def train_flat(file: FlatFile, funnel: Funnel, trained_at: int, seed: int = 0, tell: Tell = lambda _: None, tuning: Tuning = NO_TUNING) -> Trained:
     """Trains the one model of a flat file. Raises DataError where too few leads ended either way."""
     tell("finding attributes and leaks")

@@ -31,6 +31,7 @@ from training.reach import reached
 from training.recording import ALWAYS, recorded_since, recording
 from training.short_history import short_history, splits_of
 from training.splits import TEST_SHARE
+from training.sums import on_any_cores
 from training.tuning import NO_TUNING, Tuning
 
 Tell = Callable[[str], None]
@@ -45,6 +46,7 @@ class Trained:
     forward: pa.Table
 
 
+@on_any_cores
 def train(
     dataset: Dataset,
     funnel: Funnel,
