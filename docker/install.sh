@@ -10,14 +10,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# The builder's tools stay out of the environment that is shipped.
+# The builder's tools stay out of the environment that is shipped, pip among them.
 python3 -m venv "$work/build"
 "$work/build/bin/pip" install --quiet --no-deps --require-hashes -r "$source/requirements/build.lock"
 "$work/build/bin/pip" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/wheel" "$source"
 
-python3 -m venv "$prefix"
-"$prefix/bin/pip" install --quiet --no-deps --require-hashes --only-binary :all: -r "$source/requirements/serve.lock"
-"$prefix/bin/pip" install --quiet --no-deps --no-index "$work"/wheel/leadscore-*.whl
+python3 -m venv --without-pip "$prefix"
+"$work/build/bin/pip" --python "$prefix" install --quiet --no-deps --require-hashes --only-binary :all: -r "$source/requirements/serve.lock"
+"$work/build/bin/pip" --python "$prefix" install --quiet --no-deps --no-index "$work"/wheel/leadscore-*.whl
 
 # Image layers keep whole seconds only, and numba takes a cached kernel only if its source's time is what it was.
 "$prefix/bin/python" - <<'END'

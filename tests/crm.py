@@ -1,7 +1,7 @@
 """The service as a CRM sees it, over either database, and what such a CRM sends."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from bundles import bundle, promote
 from data.store import Store, open_store
+from databases import NewDatabase
 from service import wait_for
 from serving.app import create_app
 from serving.settings import Settings
@@ -18,8 +19,8 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 EMAIL = "kim.planted@example.com"
 
 
-def url_of(kind: str, folder: Path, new_database: Callable[[], str]) -> str:
-    """A database of its own, not yet with tables."""
+def url_of(kind: str, folder: Path, new_database: NewDatabase) -> str:
+    """A database of its own."""
     return f"sqlite:///{folder / 'leadscore.db'}" if kind == "sqlite" else new_database()
 
 

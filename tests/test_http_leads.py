@@ -4,7 +4,7 @@ import csv
 import io
 import logging
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from crm import EMAIL, crm, held, sent, statuses, store_of, url_of
 from data.contract import parse_instant
 from data.schema import AUDIT, ERASED_SCORES, METADATA, SCORES
 from data.store import open_store
+from databases import NewDatabase
 from service import refusal, wait_for
 from serving.answers_leads import ErasureAnswer, HeldAnswer, IngestAnswer, MergeAnswer
 from serving.calls import ingest, leads
@@ -26,7 +27,7 @@ FORMULA = '=HYPERLINK("http://example.com";"x")'
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[TestClient]:
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("home")
     with crm(url_of(request.param, folder, new_database), folder) as client:
         yield client

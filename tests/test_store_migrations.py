@@ -16,8 +16,15 @@ from data.engine import open_engine
 from data.migrations import HEAD, upgrade, version_of
 from data.schema import API_KEYS, BUNDLES, CHAMPIONS, METADATA
 from data.store import open_store
+from databases import EMPTY, NewDatabase
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, sqlite_url: str, new_database: NewDatabase) -> str:
+    """Databases without any table."""
+    return sqlite_url if request.param == "sqlite" else new_database(EMPTY)
 
 
 def bare_engine(url: str) -> sa.Engine:
