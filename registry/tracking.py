@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 import numpy as np
@@ -15,7 +15,6 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, TensorSpec
@@ -24,6 +23,9 @@ from mlflow.types import Schema as ColumnSchema
 from data.contract import DataError
 from data.home import leadscore_home
 from registry.bundle import Bundle
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAME = "leadscore"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -58,7 +60,7 @@ def _client() -> MlflowClient:
     return MlflowClient()
 
 
-def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, figures: Mapping[str, Figure], page: str) -> str:
+def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, figures: Mapping[str, "Figure"], page: str) -> str:
     """Records a training and registers its bundle as a new version, whose name it returns: parameters, metrics
     (`lead_to_prospect/auc`), plots, the `page` for people (HTML), data digest, config."""
     client = _client()
