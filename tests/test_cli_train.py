@@ -22,6 +22,8 @@ from data.store import open_store
 from leadscore import main
 from service import running
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-m", "leadscore"]
 ROOT = Path(__file__).parent.parent
 KEPT: dict[str, tuple[str, ...]] = {

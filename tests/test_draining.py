@@ -17,6 +17,8 @@ from records import numbered
 from serving.draining import NICE, DrainerProcess
 from serving.spool import Spool, files_in
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 DIES = "import os, signal; from serving.draining import DrainerProcess; print(DrainerProcess().pid, flush=True); input(); os.kill(os.getpid(), 9)"
 

@@ -23,6 +23,8 @@ from data.ledger import of_lead
 from service import LEAD, with_champion
 from serving.spool import files_in
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 # numba looks up scipy's version where it is installed: the package itself is light, its parts are not.
 HEAVY = ("mlflow", "sklearn", "scipy.linalg", "scipy.sparse", "scipy.special", "scipy.stats", "pandas", "pyarrow", "duckdb", "lightgbm", "matplotlib")

@@ -133,6 +133,7 @@ def test_the_order_of_rows_changes_nothing(sample: World, seed: int) -> None:
     assert scores_of(sample, mixed, as_of).equals(scores_of(sample, dataset, as_of))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sample", "loans"])
 @pytest.mark.parametrize("parts", [2, 7])
 def test_how_leads_are_dealt_into_parts_changes_nothing(name: str, parts: int, request: pytest.FixtureRequest) -> None:

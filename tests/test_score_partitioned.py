@@ -38,6 +38,8 @@ from serving.scoring_progress import steps
 from serving.scoring_run import PartDone, PartitionTask, Workplace, keep_scorer, score_partition, workplace
 from serving.spreadsheet import cell
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 LEADS = 90
 AT = parse_instant("2026-05-01T00:00:00Z")

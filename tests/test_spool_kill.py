@@ -17,6 +17,8 @@ from records import numbered
 from serving.drainer import Drainer
 from serving.spool import TORN, waiting
 
+pytestmark = pytest.mark.slow
+
 APART = 10_000_000
 CHILD = Path(__file__).with_name("spool_child.py")
 

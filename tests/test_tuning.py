@@ -22,6 +22,8 @@ from training.run import train
 from training.tuning import NO_TUNING, SPACE, Journal, Tried, Tuning, digest, tune
 from worlds import sampled
 
+pytestmark = pytest.mark.slow
+
 DEFAULT = (0.5, 0.5, 0.5)
 
 
