@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ NAME = "leadscore"
 CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE_FILE = "bundle.leadscore"
 FORWARD_FILE = "forward.parquet"
+_SQLITE = "sqlite:///"
 LOADER = "serving.pyfunc"
 """Loaded by name, by MLflow, wherever a bundle is scored: this package never imports it."""
 
@@ -55,9 +56,25 @@ def _client() -> MlflowClient:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     leadscore_home().mkdir(parents=True, exist_ok=True)
+    if tracking_uri().startswith(_SQLITE):
+        _make_whole(Path(tracking_uri().removeprefix(_SQLITE)))
     mlflow.set_tracking_uri(tracking_uri())
     mlflow.set_registry_uri(tracking_uri())
     return MlflowClient()
+
+
+def _make_whole(path: Path) -> None:
+    """MLflow's tables in a new SQLite file, all of them or no file: MLflow itself makes them step by step, and a process that is killed meanwhile
+    leaves a file that nothing opens again."""
+    if path.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # a second, and asked for once
+
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="mlflow-") as folder:
+        made = Path(folder) / path.name
+        SqlAlchemyStore(f"{_SQLITE}{made}", str(path.parent / "artifacts")).engine.dispose()  # type: ignore[no-untyped-call]
+        with suppress(FileExistsError):  # another process was first
+            os.link(made, path)
 
 
 def log_training(bundle: Bundle, report: Mapping[str, Any], forward: pa.Table, figures: Mapping[str, "Figure"], page: str) -> str:

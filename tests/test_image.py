@@ -112,8 +112,9 @@ def test_the_service_loads_and_loads_no_training_library(installed: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_image_holds_no_training_library(installed: Path) -> None:
-    code = f"from importlib.util import find_spec; print([n for n in {sorted(HEAVY)!r} if find_spec(n)])"
+def test_the_image_holds_no_training_library_and_no_installer(installed: Path) -> None:
+    absent = sorted({*HEAVY, "pip"})
+    code = f"from importlib.util import find_spec; print([n for n in {absent!r} if find_spec(n)])"
     assert run_installed(installed, "python", "-c", code).strip() == "[]"
 
 

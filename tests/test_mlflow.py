@@ -209,3 +209,25 @@ def wait_for(url: str, server: subprocess.Popen[bytes], log: Path, seconds: floa
         except OSError:
             time.sleep(0.3)
     raise AssertionError(f"it never answered:\n{log.read_text()[-2000:]}")
+
+
+def test_a_process_killed_while_the_tables_are_made_leaves_no_half_of_them(home: Path) -> None:
+    """At the third step of MLflow's own migrations."""
+    killed = """
+import os, signal
+from alembic.runtime import migration
+whole, steps = migration.HeadMaintainer.update_to_step, []
+def step(self, *args):
+    steps.append(whole(self, *args))
+    if len(steps) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+migration.HeadMaintainer.update_to_step = step
+from registry import tracking
+tracking.versions()
+"""
+    root = Path(__file__).parent.parent
+    run = subprocess.run([sys.executable, "-c", killed], cwd=root, capture_output=True, timeout=90, check=False)
+    assert run.returncode == -9, run.stderr
+    assert not (home / "mlflow.db").exists()
+    assert tracking.versions() == []
+    assert {path.name for path in home.iterdir() if path.is_file()} == {"mlflow.db"}

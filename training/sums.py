@@ -1,4 +1,4 @@
-"""Sums that come out the same on every machine."""
+"""Sums that come out the same on any number of cores."""
 
 from collections.abc import Callable
 from functools import wraps
